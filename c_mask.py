@@ -1,0 +1,100 @@
+"""samples/<k>.npz -> color_masks/<k>.npz: every pixel the mean of the colours of the regions that cover it.
+
+python c_mask.py
+python c_mask.py --png --show 4     # also as pictures, and a window with four of them
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from facegan import cli, jobs, prepared, regions
+from facegan.errors import BadInput
+
+
+@dataclass
+class Args(cli.BatchArgs):
+    data: Path = Path("data/prepared")
+    """prepared folder: reads samples/, writes color_masks/"""
+    png: bool = False
+    """also write color_masks/<k>.png, to look at"""
+    show: int = 0
+    """show this many photographs beside their colour maps; without a display they go to color_masks/show.png"""
+
+
+def make_color_mask(k: int, data: Path, png: bool) -> str:
+    """Read samples/<k>.npz and write color_masks/<k>.npz (and .png). Raises BadInput for a damaged sample."""
+    masks, colors = prepared.read_npz(
+        data / "samples" / f"{k}.npz", Masks=(None, None, len(regions.REGIONS)), Colors=(len(regions.REGIONS), 3)
+    )
+    cmask = regions.color_map(masks, colors)
+    if png:
+        write_png(data / "color_masks" / f"{k}.png", cmask)
+    prepared.write_npz(data / "color_masks" / f"{k}.npz", cmask=cmask)
+    return jobs.DONE
+
+
+def write_png(path: Path, cmask: np.ndarray) -> None:
+    """Write a colour map, (S, S, 3) in 0..255, as an 8-bit picture."""
+    with prepared.atomic(path) as temporary:
+        Image.fromarray(cmask.round().astype(np.uint8)).save(temporary, format="PNG")
+
+
+def add_missing_pngs(data: Path, numbers: list[int]) -> None:
+    """--png after a run without it: the pictures come from the colour maps that are there."""
+    for k in numbers:
+        path = data / "color_masks" / f"{k}.png"
+        if not path.exists():
+            write_png(path, prepared.read_npz(path.with_suffix(".npz"), cmask=(None, None, 3))[0])
+
+
+def show(data: Path, numbers: list[int]) -> None:
+    """Photographs over their colour maps, in a window where there is a display, else in a file."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, len(numbers), figsize=(2.2 * len(numbers), 4.6), squeeze=False, layout="constrained")
+    for k, (above, below) in zip(numbers, axes.T, strict=True):
+        (image,) = prepared.read_npz(data / "samples" / f"{k}.npz", Image=(None, None, 3))
+        (cmask,) = prepared.read_npz(data / "color_masks" / f"{k}.npz", cmask=(None, None, 3))
+        above.imshow(image)
+        above.set_title(str(k))
+        below.imshow(cmask / 255)
+        above.set_axis_off()
+        below.set_axis_off()
+    if plt.get_backend().lower() == "agg":
+        path = data / "color_masks" / "show.png"
+        with prepared.atomic(path) as temporary:
+            figure.savefig(temporary, format="png")
+        print(f"No display here; the pictures are in {path}.")
+    else:
+        plt.show()
+    plt.close(figure)
+
+
+def main() -> int:
+    args = cli.parse(Args, description=__doc__)
+    if args.show < 0:
+        raise BadInput(f"--show {args.show}: expected a number of pictures.")
+    numbers = prepared.sample_indices(args.data)
+    status = jobs.run(
+        partial(make_color_mask, data=args.data, png=args.png),
+        {k: k for k in numbers},
+        args.data / "color_masks",
+        workers=args.workers,
+        overwrite=args.overwrite,
+        keep_going=args.keep_going,
+        part=args.shard,
+    )
+    there = prepared.indices(args.data, "color_masks")
+    if args.png:
+        add_missing_pngs(args.data, jobs.shard(there, args.shard))
+    if args.show and there:
+        show(args.data, there[: args.show])
+    return status
+
+
+if __name__ == "__main__":
+    cli.run(main)

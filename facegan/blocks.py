@@ -1,0 +1,52 @@
+"""The layers the networks are built from: down(), up(), normalisation, initialiser."""
+
+import keras
+from keras import layers
+
+
+def initializer() -> keras.initializers.Initializer:
+    """N(0, 0.02), as pix2pix section 6.2. A new object for each layer: Keras repeats the numbers of a shared one."""
+    return keras.initializers.RandomNormal(0.0, 0.02)
+
+
+def normalise(x, norm: str):
+    """norm "batch": BatchNorm. "group": GroupNorm, 16 channels a group (Wu and He, ECCV 2018), the same at any batch
+    size and in training and testing. "none": x as it is."""
+    if norm == "none":
+        return x
+    if norm == "batch":
+        return layers.BatchNormalization()(x)
+    return layers.GroupNormalization(groups=max(1, x.shape[-1] // 16))(x)
+
+
+def convolve(x, filters: int, kernel: int, strides: int = 1, norm: str = "none"):
+    """Convolution, normalisation, LeakyReLU 0.2: (B, H, W, C) -> (B, H / strides, W / strides, filters)."""
+    x = layers.Conv2D(
+        filters, kernel, strides, padding="same", use_bias=norm == "none", kernel_initializer=initializer()
+    )(x)
+    return layers.LeakyReLU(0.2)(normalise(x, norm))
+
+
+def down(x, filters: int, norm: str):
+    """Halve: 4 x 4 convolution with stride 2, normalisation, LeakyReLU: (B, H, W, C) -> (B, H/2, W/2, filters)."""
+    return convolve(x, filters, 4, 2, norm)
+
+
+def upsample(x, filters: int, upsampling: str, **options):
+    """Double: (B, H, W, C) -> (B, 2H, 2W, filters).
+
+    "transpose": 4 x 4 transposed convolution, as published. "resize": nearest neighbour, then a 3 x 3 convolution,
+    which cannot leave a checkerboard (Odena et al., Distill 2016).
+    """
+    if upsampling == "transpose":
+        return layers.Conv2DTranspose(filters, 4, 2, padding="same", kernel_initializer=initializer(), **options)(x)
+    x = layers.UpSampling2D(interpolation="nearest")(x)
+    return layers.Conv2D(filters, 3, padding="same", kernel_initializer=initializer(), **options)(x)
+
+
+def up(x, filters: int, norm: str, upsampling: str, dropout: float = 0.0):
+    """upsample(), normalisation, dropout, ReLU: (B, H, W, C) -> (B, 2H, 2W, filters)."""
+    x = normalise(upsample(x, filters, upsampling, use_bias=norm == "none"), norm)
+    if dropout:
+        x = layers.Dropout(dropout)(x)
+    return layers.ReLU()(x)

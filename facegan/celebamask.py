@@ -1,0 +1,148 @@
+"""The raw CelebAMask-HQ dataset: find what is on disk, read one face, refuse what is not as it should be."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from facegan import regions
+from facegan.errors import BadInput
+
+PHOTOS = "CelebA-HQ-img"
+PART_MASKS = "CelebAMask-HQ-mask-anno"
+LABEL_MAPS = "CelebAMaskHQ-mask"
+
+
+@dataclass(frozen=True)
+class RawFace:
+    """Where one face lies. Either part_masks or label_map is filled, according to the dataset's layout."""
+
+    k: int
+    photo: Path | None
+    part_masks: dict[str, Path]
+    label_map: Path | None
+
+
+def find_faces(source: Path, layout: str = "auto") -> tuple[str, list[RawFace]]:
+    """List the faces of a raw dataset, in the order of their numbers.
+
+    source: folder that holds CelebA-HQ-img and one of the two mask folders. layout: "parts", "merged", or "auto",
+    which takes the part masks where both are there. Returns the layout found and the faces; a face that lacks its
+    photo or its masks is listed too, so that reading it can say so. Raises BadInput when source is not such a folder.
+    """
+    if not (source / PHOTOS).is_dir():
+        inside = next((p.parent for p in source.glob(f"*/{PHOTOS}")), None)
+        hint = (
+            f"use --source {inside}"
+            if inside
+            else "run `python data/make_sample.py` or point --source at CelebAMask-HQ"
+        )
+        raise BadInput(f"no folder {PHOTOS}/ in {source}; {hint} (README, 'CelebAMask-HQ step by step').")
+    if layout == "auto":
+        layout = "parts" if (source / PART_MASKS).is_dir() else "merged"
+    folder = source / (PART_MASKS if layout == "parts" else LABEL_MAPS)
+    if not folder.is_dir():
+        raise BadInput(
+            f"{source} has photos but no masks: looked for {PART_MASKS}/<k // 2000>/<k:05d>_<part>.png "
+            f"and {LABEL_MAPS}/<k>.png with --layout {layout}; unpack the dataset's masks there."
+        )
+    photos = numbered(source / PHOTOS, ".jpg")
+    masks = find_part_masks(folder) if layout == "parts" else numbered(folder, ".png")
+    if not photos:
+        raise BadInput(f"{source / PHOTOS} holds no <k>.jpg; unpack the dataset's photographs there.")
+    return layout, [
+        RawFace(k, photos.get(k), masks.get(k, {}), None)
+        if layout == "parts"
+        else RawFace(k, photos.get(k), {}, masks.get(k))
+        for k in sorted(photos.keys() | masks.keys())
+    ]
+
+
+def numbered(folder: Path, suffix: str) -> dict[int, Path]:
+    """The files of a folder that are named <number><suffix>, by number."""
+    return {int(p.stem): p for p in folder.iterdir() if p.suffix == suffix and p.stem.isdecimal()}
+
+
+def find_part_masks(folder: Path) -> dict[int, dict[str, Path]]:
+    """All <k:05d>_<part>.png below the numbered folders: k -> part -> file. One listing, not 18 look-ups a face."""
+    found: dict[int, dict[str, Path]] = {}
+    for path in folder.glob("*/*.png"):
+        if match := re.fullmatch(r"(\d+)_(\w+)", path.stem):
+            found.setdefault(int(match[1]), {})[match[2]] = path
+    return found
+
+
+def read_photo(path: Path | None, size: int) -> Image.Image:
+    """Decode a photograph as RGB. Raises BadInput when it is missing, damaged, not square or smaller than size."""
+    if path is None:
+        raise BadInput("photo missing")
+    photo = decode(path, lambda width, height: check_photo_size(path, width, height, size))
+    return photo if photo.mode == "RGB" else photo.convert("RGB")
+
+
+def check_photo_size(path: Path, width: int, height: int, size: int) -> None:
+    if width != height or width < size:
+        raise BadInput(f"{path.name} is {width} x {height}; expected a square photo of at least {size} x {size}")
+
+
+def read_region_bits(face: RawFace) -> np.ndarray:
+    """The regions of a face as (512, 512) uint8, bit i = region i. Raises BadInput when a mask is not right."""
+    if face.label_map:
+        bits = regions.bits_from_labels(read_mask(face.label_map))
+    elif face.part_masks:
+        if unknown := sorted(face.part_masks.keys() - set(regions.PARTS)):
+            raise BadInput(f"unknown part {unknown[0]!r}: {face.part_masks[unknown[0]].name}")
+        bits = regions.bits_from_parts({part: read_part_mask(path) for part, path in face.part_masks.items()})
+    else:
+        raise BadInput("masks missing")
+    if not bits.any():
+        raise BadInput("no region at all: every mask is empty")
+    return bits
+
+
+def read_part_mask(path: Path) -> np.ndarray:
+    """One part's mask, (512, 512) uint8 of 0 or 255."""
+    mask = read_mask(path)
+    strange = (mask != 0) & (mask != 255)
+    if strange.any():
+        raise BadInput(f"{path.name} holds the value {mask[strange][0]}; a part mask is 0 or 255")
+    return mask
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """A mask or label map, one 8-bit value a pixel, (512, 512) uint8; three equal channels count as one."""
+    mask = decode(path, lambda width, height: check_mask_size(path, width, height))
+    if mask.mode == "L":
+        return np.asarray(mask)
+    if mask.mode == "1":
+        return np.asarray(mask) * np.uint8(255)
+    if mask.mode == "RGB":
+        first, *others = mask.split()
+        if all(channel.tobytes() == first.tobytes() for channel in others):
+            return np.asarray(first)
+        raise BadInput(f"{path.name} is colour-coded; expected one id a pixel (grey)")
+    # A palette's indices may be ids or may be the order in which some tool met its colours: never guess.
+    kind = {"P": "a palette picture", "I": "16-bit", "I;16": "16-bit", "I;16B": "16-bit"}.get(mask.mode, mask.mode)
+    raise BadInput(f"{path.name} is {kind}; expected 8-bit grey")
+
+
+def check_mask_size(path: Path, width: int, height: int) -> None:
+    if (width, height) != (regions.MASK_SIZE, regions.MASK_SIZE):
+        raise BadInput(f"{path.name} is {width} x {height}; expected {regions.MASK_SIZE} x {regions.MASK_SIZE}")
+
+
+def decode(path: Path, check_size) -> Image.Image:
+    """Decode a picture after check_size(width, height) agreed to its header. Raises BadInput when it is damaged."""
+    try:
+        with Image.open(path) as picture:
+            check_size(*picture.size)
+            picture.load()  # Pillow refuses truncated files, where OpenCV paints the rest grey
+            return picture
+    except BadInput:
+        raise
+    except UnidentifiedImageError:
+        raise BadInput(f"{path.name} is not a picture") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadInput(f"{path.name} is damaged: {error}") from None

@@ -1,0 +1,92 @@
+"""Save and resume: checkpoints, the moving average of weights, Ctrl-C, and the flags a run was made with."""
+
+import dataclasses
+import json
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from facegan import prepared
+from facegan.errors import BadInput
+
+
+class Checkpoints:
+    """The whole state of a training run in run/checkpoints: networks, optimizers, dropout seeds, step.
+
+    state: name -> network or optimizer. The newest two checkpoints are kept; TensorFlow writes each under a temporary
+    name, so that a kill leaves the one before.
+    """
+
+    def __init__(self, run: Path, **state):
+        self.step = tf.Variable(0, dtype=tf.int64)
+        # lists of variables, not the objects: Keras models do not show TensorFlow the state of their dropout seeds
+        tracked = {name: list(thing.variables) for name, thing in state.items()}
+        self.checkpoint = tf.train.Checkpoint(step=self.step, **tracked)
+        self.manager = tf.train.CheckpointManager(self.checkpoint, str(run / "checkpoints"), max_to_keep=2)
+
+    def restore(self, required: bool = False) -> int:
+        """Load the newest checkpoint, if there is one, and return its step. required: none is BadInput."""
+        if self.manager.latest_checkpoint:
+            self.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
+        elif required:
+            raise BadInput(f"no checkpoint in {self.manager.directory}: train first, with --train.")
+        return int(self.step)
+
+    def save(self, step: int) -> None:
+        self.step.assign(step)
+        self.manager.save(step)
+
+
+def update_average(average: keras.Model, network: keras.Model, decay: float, step: tf.Tensor) -> None:
+    """average <- d * average + (1 - d) * network, BatchNorm's statistics included, inside a tf.function.
+
+    d rises as (1 + step) / (10 + step) to decay, so that early steps do not linger.
+    """
+    step = tf.cast(step, tf.float32)
+    d = tf.minimum(decay, (1.0 + step) / (10.0 + step))
+    for mean, value in zip(average.weights, network.weights, strict=True):
+        mean.assign(d * mean + (1.0 - d) * value)
+
+
+@contextmanager
+def stop_on_signal():
+    """Ctrl-C and SIGTERM ask the loop to stop after its step: yields a list that is empty until one came."""
+    stops: list[int] = []
+
+    def request(number, frame):
+        stops.append(number)
+        signal.signal(number, signal.default_int_handler)  # a second one does not wait
+
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stops
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+FREE_FLAGS = {"train", "test", "data", "run", "split", "out", "epochs"}
+"""Flags that may differ from one call to the next of the same run. All others belong to the run."""
+
+
+def recorded_flags(run: Path) -> dict:
+    """The flags a run was started with, {} before the first start."""
+    path = run / "args.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def record_flags(args) -> None:
+    """Write run/args.json, or check it: a run goes on only with the flags it was started with."""
+    now = {name: value for name, value in dataclasses.asdict(args).items() if name not in FREE_FLAGS}
+    for name, value in recorded_flags(args.run).items():
+        if now.get(name) != value:
+            flag = "--" + name.rstrip("_").replace("_", "-")
+            raise BadInput(
+                f"{args.run} was trained with {flag} {value}, now it is {now.get(name)}: "
+                f"leave {flag} out to go on, or name a new folder with --run."
+            )
+    args.run.mkdir(parents=True, exist_ok=True)
+    prepared.write_text(args.run / "args.json", json.dumps(now, indent=2) + "\n")

@@ -1,0 +1,133 @@
+"""One function over many faces: all cores, a progress bar, report.csv, a last line that counts, an exit status."""
+
+import csv
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from facegan import prepared
+from facegan.errors import BadInput
+
+DONE, REFUSED = "done", "refused"
+
+
+def available_cores() -> int:
+    """The cores this process may use: what a job scheduler grants, not what the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def shard(numbers: list, part: str) -> list:
+    """The I-th of N equal parts of a list, for part "I/N" with I from 1 to N; the N parts together are the list."""
+    i, slash, n = part.partition("/")
+    if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
+        raise BadInput(f"--shard {part}: expected I/N with I from 1 to N, for instance 1/4.")
+    return numbers[int(i) - 1 :: int(n)]
+
+
+def run(
+    work: Callable[..., str],
+    tasks: dict[int, object],
+    folder: Path,
+    *,
+    workers: int = 0,
+    overwrite: bool = False,
+    keep_going: bool = False,
+    part: str = "1/1",
+    prepare_worker: Callable[[], None] | None = None,
+) -> int:
+    """Call work(tasks[k]) for every k whose folder/<k>.npz is not there yet, and say how it went.
+
+    work returns a status word ("done", or another one worth a line in report.csv) and raises BadInput for a bad item,
+    which is refused with that reason and never stops the others. workers: processes, 0 for all cores; 1 stays in this
+    process. prepare_worker runs once in each. Returns the exit status: 1 when an item was refused, unless keep_going.
+    """
+    if workers < 0:
+        raise BadInput(f"--workers {workers}: expected 0 (all cores) or more.")
+    folder.mkdir(parents=True, exist_ok=True)
+    prepared.remove_leftovers(folder)
+    tasks = {k: tasks[k] for k in shard(sorted(tasks), part)}
+    there = set() if overwrite else set(prepared.indices(folder.parent, folder.name))
+    open_tasks = {k: task for k, task in tasks.items() if k not in there}
+    report = Report(folder, part, keep=tasks.keys() - open_tasks.keys())
+    counts = Counter(skipped=len(tasks) - len(open_tasks))
+    workers = min(workers or available_cores(), len(open_tasks))
+    bar = tqdm(total=len(open_tasks), desc=folder.name, unit="face", smoothing=0.05, disable=not open_tasks)
+    try:
+        with bar:
+            for k, status, detail in outcomes(work, open_tasks, workers, prepare_worker):
+                counts[status] += 1
+                report.add(k, status, detail)
+                bar.update()
+    except BrokenProcessPool:
+        raise BadInput(
+            f"a worker process died (out of memory?); what is done in {folder} stays: "
+            "run again with fewer --workers to go on."
+        ) from None
+    finally:
+        report.write()
+    print(f"{folder}: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n or status == DONE))
+    if counts[REFUSED]:
+        print(f"The reasons are in {report.path}.")
+    return int(counts[REFUSED] > 0 and not keep_going)
+
+
+def outcomes(work, tasks: dict, workers: int, prepare_worker) -> Iterator[tuple[int, str, str]]:
+    """Yield (k, status, detail) of every task, in order."""
+    guarded = partial(guard, work)
+    if workers <= 1:
+        if prepare_worker and tasks:
+            prepare_worker()
+        yield from map(guarded, tasks.items())
+        return
+    context = multiprocessing.get_context("spawn")  # fork would copy locks that other threads hold
+    pool = ProcessPoolExecutor(workers, context, initializer=start_worker, initargs=(prepare_worker,))
+    try:
+        yield from pool.map(guarded, tasks.items(), chunksize=max(1, min(16, len(tasks) // workers)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def start_worker(prepare_worker) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which lets running items end
+    if prepare_worker:
+        prepare_worker()
+
+
+def guard(work, item: tuple[int, object]) -> tuple[int, str, str]:
+    """Run one task; a bad item becomes a status instead of an error."""
+    k, task = item
+    try:
+        return k, work(task), ""
+    except BadInput as error:
+        return k, REFUSED, str(error)
+
+
+class Report:
+    """report.csv: k, status, detail of every item that is not simply done. Rows of items skipped now are kept."""
+
+    def __init__(self, folder: Path, part: str, keep: Iterable[int]):
+        self.path = folder / ("report.csv" if part == "1/1" else f"report-{part.replace('/', '-of-')}.csv")
+        self.rows: dict[int, tuple[int, str, str]] = {}
+        if self.path.exists():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.reader(file) if len(row) == 3 and row[0].isdecimal()]
+            keep = set(keep)
+            self.rows = {int(k): (int(k), status, detail) for k, status, detail in rows if int(k) in keep}
+
+    def add(self, k: int, status: str, detail: str) -> None:
+        if status != DONE:
+            self.rows[k] = (k, status, detail)
+
+    def write(self) -> None:
+        with prepared.atomic(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["k", "status", "detail"])
+            writer.writerows(self.rows[k] for k in sorted(self.rows))

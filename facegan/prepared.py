@@ -1,0 +1,170 @@
+"""The prepared folder: samples/, color_masks/ and face_ids/, one <k>.npz a face in each. Read, write, index, split.
+
+samples/<k>.npz      Image uint8 (S, S, 3); Masks uint8 (S, S, 7) of 0/1; Colors float32 (7, 3) in 0..255
+color_masks/<k>.npz  cmask float32 (S, S, 3) in 0..255
+face_ids/<k>.npz     face_id float32 (128,); detected bool; box int32 (4,) left, top, right, bottom
+prepared.json        the size, the raw dataset and the layout the samples were made from
+"""
+
+import io
+import json
+import os
+import socket
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from facegan.errors import BadInput
+
+MAKERS = {
+    "samples": "g_simple_mask.py",
+    "color_masks": "c_mask.py",
+    "face_ids": "face_recognition/face_recognition.py",
+}
+"""Which script fills which folder."""
+
+TRAIN_SHARE = 0.8
+"""The first 80 % of the indices train, the rest test (24,000 and 6,000 of CelebAMask-HQ)."""
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Hand out a temporary name beside path; rename it to path when the block ends well, remove it when it does not.
+
+    The name carries host and process, so that two jobs never share one and what a killed job left can be told apart.
+    """
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of jobs that were killed on this host."""
+    for temporary in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
+        try:
+            os.kill(int(temporary.name.split(".")[-2]), 0)
+        except ProcessLookupError:
+            temporary.unlink(missing_ok=True)
+        except PermissionError:
+            pass  # alive, and somebody else's
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small text file atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_npz(path: Path, stored: tuple[str, ...] = (), **arrays: np.ndarray) -> None:
+    """Write an .npz atomically; equal arrays give equal bytes.
+
+    Masks and colour maps are deflated at the fastest level (a fiftieth of their size, some 2 ms); photographs hardly
+    shrink, so the arrays named in stored are not.
+    """
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: the bytes depend on the arrays alone
+            method = zipfile.ZIP_STORED if name in stored else zipfile.ZIP_DEFLATED
+            data = io.BytesIO()
+            np.lib.format.write_array(data, np.asanyarray(array), allow_pickle=False)
+            archive.writestr(entry, data.getbuffer(), method, compresslevel=1)
+
+
+def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
+    """Read the named arrays of an .npz in the order asked for. None in a shape fits any length.
+
+    Raises BadInput when the file is missing or damaged, or an array is missing or of another shape.
+    """
+    maker = MAKERS.get(path.parent.name, "its script")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = [archive[name] for name in shapes]
+    except FileNotFoundError:
+        raise BadInput(f"{path} is missing; run {maker}") from None
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadInput(f"{path} is damaged ({error}); delete it and run {maker} again") from None
+    for (name, shape), array in zip(shapes.items(), arrays, strict=True):
+        if len(shape) != array.ndim or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
+            raise BadInput(f"{path}: {name} is {array.shape}, expected {shape}; delete it and run {maker} again")
+    return arrays
+
+
+def indices(data: Path, folder: str) -> list[int]:
+    """The numbers of the faces in one of the three folders, in order."""
+    path = data / folder
+    return sorted(int(p.stem) for p in path.glob("*.npz") if p.stem.isdecimal()) if path.is_dir() else []
+
+
+def sample_indices(data: Path) -> list[int]:
+    """The numbers of the prepared samples. Raises BadInput when there are none."""
+    if found := indices(data, "samples"):
+        return found
+    raise BadInput(
+        f"no samples in {data}: run `python data/make_sample.py` (or get CelebAMask-HQ, see README), "
+        f"then `python g_simple_mask.py --out {data}`."
+    )
+
+
+def complete_indices(data: Path) -> list[int]:
+    """The numbers of the samples, once each has its colour map and face ID. Else BadInput names the script."""
+    samples = sample_indices(data)
+    for folder in ("color_masks", "face_ids"):
+        if missing := sorted(set(samples) - set(indices(data, folder))):
+            raise BadInput(
+                f"{len(missing)} of {len(samples)} samples in {data} have no {folder}/<k>.npz (first: {missing[0]}): "
+                f"run `python {MAKERS[folder]} --data {data}`."
+            )
+    return samples
+
+
+def split(numbers: list[int]) -> tuple[list[int], list[int]]:
+    """The training and the test numbers: the first 80 % of the list, and the rest. Raises BadInput below 4 samples."""
+    if len(numbers) < 4:
+        # two faces on either side, so that a second map can be somebody else's
+        raise BadInput(
+            f"{len(numbers)} samples are too few to train and test on; prepare at least 4, better thousands."
+        )
+    boundary = min(int(TRAIN_SHARE * len(numbers)), len(numbers) - 2)
+    return numbers[:boundary], numbers[boundary:]
+
+
+def describe(data: Path) -> dict:
+    """What prepared.json says: size, source, layout, resample. Raises BadInput when it is missing or damaged."""
+    path = data / "prepared.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(
+            f"{path} is missing: is {data} a prepared folder? Run `python g_simple_mask.py --out {data}`."
+        ) from None
+    except ValueError:
+        raise BadInput(
+            f"{path} is damaged: prepare into another folder, or delete {data} and prepare it again."
+        ) from None
+
+
+def claim(data: Path, **settings) -> None:
+    """Make the prepared folder, or check that what is there was made with the same settings.
+
+    Samples of two datasets or sizes under one roof would train without an error and mean nothing, so a folder that
+    was made otherwise is refused with BadInput.
+    """
+    (data / "samples").mkdir(parents=True, exist_ok=True)
+    if (data / "prepared.json").exists():
+        for name, recorded in describe(data).items():
+            if recorded != settings[name]:
+                raise BadInput(
+                    f"{data} was prepared with {name} {recorded}, now it is {settings[name]}; "
+                    f"choose another --out, or delete {data} to start again."
+                )
+    elif indices(data, "samples"):
+        raise BadInput(f"{data} holds samples but no prepared.json; choose another --out.")
+    else:
+        write_text(data / "prepared.json", json.dumps(settings, indent=2) + "\n")

@@ -1,0 +1,82 @@
+"""Raw CelebAMask-HQ -> samples/<k>.npz: photograph, seven region masks and mean colours at the working size.
+
+    python g_simple_mask.py                                         # data/sample -> data/prepared, 256 x 256
+    python g_simple_mask.py --source /data/CelebAMask-HQ --workers 8
+
+A file for each part and merged label maps are both found by themselves. What cannot be used is named with its reason
+in samples/report.csv. The photograph is area-resampled; a working pixel belongs to a region when any mask pixel
+under it does; a region's colour is its mean over the working picture.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from facegan import celebamask, cli, jobs, prepared, regions
+from facegan.errors import BadInput
+
+
+@dataclass
+class Args(cli.BatchArgs):
+    source: Path = Path("data/sample")
+    """folder with CelebA-HQ-img/ and CelebAMask-HQ-mask-anno/ or CelebAMaskHQ-mask/"""
+    out: Path = Path("data/prepared")
+    """prepared folder to write samples/ into"""
+    size: int = 256
+    """working size S in pixels: divides 512, at least 16"""
+    layout: Literal["auto", "parts", "merged"] = "auto"
+    """which masks to read where both are there; auto prefers a file for each part (they keep what is covered whole)"""
+    resample: Literal["area", "nearest"] = "area"
+    """how photographs are shrunk; the published recipe used nearest neighbour, which aliases"""
+
+
+def make_sample(photo: np.ndarray, region_bits: np.ndarray, size: int, resample: str = "area"):
+    """One face at the working size.
+
+    photo (H, H, 3) uint8 RGB; region_bits (512, 512) uint8, bit i = region i (facegan.regions).
+    Returns Image (S, S, 3) uint8, Masks (S, S, 7) uint8 of 0/1, Colors (7, 3) float32 in 0..255.
+    """
+    interpolation = {"area": cv2.INTER_AREA, "nearest": cv2.INTER_NEAREST}[resample]
+    image = cv2.resize(photo, (size, size), interpolation=interpolation)
+    masks = regions.masks_from_bits(region_bits, size)
+    return image, masks, regions.mean_colors(image, masks)
+
+
+def prepare(face: celebamask.RawFace, out: Path, size: int, resample: str) -> str:
+    """Read one raw face and write out/samples/<k>.npz. Raises BadInput for a face that cannot be used."""
+    photo = np.asarray(celebamask.read_photo(face.photo, size))
+    image, masks, colors = make_sample(photo, celebamask.read_region_bits(face), size, resample)
+    path = out / "samples" / f"{face.k}.npz"
+    prepared.write_npz(path, stored=("Image",), Image=image, Masks=masks, Colors=colors)
+    return jobs.DONE
+
+
+def one_opencv_thread() -> None:
+    cv2.setNumThreads(1)  # the workers are the parallelism
+
+
+def main() -> int:
+    args = cli.parse(Args, description=__doc__)
+    if args.size < 16 or regions.MASK_SIZE % args.size:
+        raise BadInput(f"--size {args.size} does not divide {regions.MASK_SIZE}; use 64, 128, 256 or 512.")
+    layout, faces = celebamask.find_faces(args.source, args.layout)
+    prepared.claim(args.out, size=args.size, source=str(args.source.resolve()), layout=layout, resample=args.resample)
+    print(f"{args.source}: {len(faces)} faces, {'a file for each part' if layout == 'parts' else 'merged label maps'}")
+    return jobs.run(
+        partial(prepare, out=args.out, size=args.size, resample=args.resample),
+        {face.k: face for face in faces},
+        args.out / "samples",
+        workers=args.workers,
+        overwrite=args.overwrite,
+        keep_going=args.keep_going,
+        part=args.shard,
+        prepare_worker=one_opencv_thread,
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,383 @@
+"""Reconstruction and manipulation together: one U-Net paints a face into its own map and into another face's map.
+
+    python pix2pix.py --train --test                          # data/prepared -> runs/pix2pix -> results/pix2pix
+    python pix2pix.py --train --size 128 --data data/prepared-128 --run runs/small
+    python pix2pix.py --train --published --run runs/published   # the recipe as published, fault by fault
+
+Method: Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017 (pix2pix), with a
+second map for every face. The file reads top to bottom: Args, dataset, Generator, Discriminator, losses, train_step,
+train, test. B is the batch, S the working size; pictures are 0..1 everywhere.
+"""
+
+from facegan import runtime  # first: it sets TensorFlow's environment
+
+# isort: split
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tyro
+from keras import layers
+from tqdm import tqdm
+
+from facegan import blocks, checkpoints, cli, pipeline, prepared, report
+from facegan.errors import BadInput
+from facegan.regions import REGIONS
+
+
+@dataclass
+class Args:
+    train: bool = False
+    """train, or go on training, in --run"""
+    test: bool = False
+    """paint the faces of --split into --out with the trained run"""
+    data: Path = Path("data/prepared")
+    """prepared folder"""
+    run: Path = Path("runs/pix2pix")
+    """folder of the run: flags, checkpoints, sample grids, TensorBoard logs"""
+    out: Path = Path("results/pix2pix")
+    """where --test writes its pictures"""
+    split: Literal["test", "train", "all"] = "test"
+    """which faces --test paints: the last 20 %, the first 80 %, or all"""
+    published: bool = False
+    """start from the published recipe's values instead of the defaults; other flags still count"""
+
+    size: Literal[64, 128, 256, 512] = 256
+    """working size S; the prepared folder must have the same"""
+    epochs: int = 150
+    """passes over the training faces"""
+    batch_size: int = 16
+    """faces a step"""
+    learning_rate: float = 2e-4
+    """Adam's, for both networks"""
+    beta1: float = 0.5
+    """Adam's first decay rate"""
+    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
+    """weight of the L1 and push losses against the GAN loss"""
+    seed: int = 0
+    """of weights, order, pairs, flips and dropout"""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    """auto takes the fastest that this machine has"""
+
+    upsampling: Literal["resize", "transpose"] = "resize"
+    """resize: nearest neighbour + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
+    norm: Literal["group", "batch"] = "group"
+    """group: the same in training and testing, at any batch size. Published: batch"""
+    ema_decay: float = 0.999
+    """test with a moving average of the generator's weights. Published: 0, the last weights"""
+    flip: bool = True
+    """mirror half of the training faces and maps. Published: no"""
+    second_map: Literal["split", "all"] = "split"
+    """where a training face's second map comes from. Published: all, test faces too"""
+    batch_statistics: bool = False
+    """test with BatchNorm and dropout in training mode. Published: yes, so that a result depends on its batch"""
+
+
+PUBLISHED = dict(
+    upsampling="transpose", norm="batch", ema_decay=0.0, flip=False, second_map="all", batch_statistics=True
+)
+"""The published recipe, where it differs; it also shrank photographs by g_simple_mask.py --resample nearest."""
+
+
+# --- dataset ----------------------------------------------------------------------------------------------------------
+
+
+def training_batches(args: Args, numbers: np.ndarray, pool: np.ndarray, epoch: int, first_step: int) -> tf.data.Dataset:
+    """The batches of one epoch from first_step on. Order, pairs and flips depend on seed and epoch alone, so a resumed
+    epoch goes on with exactly the batches that are left."""
+    rng = np.random.default_rng([args.seed, epoch])
+    order = rng.permutation(numbers)
+    others = pipeline.draw_others(order, pool, rng)
+    flips = rng.random((len(order), 2)) < 0.5 if args.flip else np.zeros((len(order), 2), bool)
+    skip = first_step * args.batch_size
+    return batches(args, order[skip:], others[skip:], flips[skip:], drop_remainder=True)
+
+
+def batches(args: Args, numbers, others, flips, drop_remainder: bool = False) -> tf.data.Dataset:
+    """Batches of: image (B, S, S, 3) uint8; bits, bits2 (B, S, S) uint8; colors (B, 7, 3) in 0..1; face_id (B, 128)."""
+    data = str(args.data)
+
+    def load(k, other, flip):
+        face = pipeline.read_face(data, k, args.size)
+        bits2 = pipeline.read_face(data, other, args.size)["bits"]
+        # the seven regions have no sides, so a mirrored map needs no swap of left and right parts
+        image, bits = (tf.where(flip[0], tf.reverse(face[name], [1]), face[name]) for name in ("image", "bits"))
+        bits2 = tf.where(flip[1], tf.reverse(bits2, [1]), bits2)
+        return {**face, "image": image, "bits": bits, "bits2": bits2}
+
+    dataset = tf.data.Dataset.from_tensor_slices((numbers, others, flips))
+    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.batch(args.batch_size, drop_remainder).prefetch(tf.data.AUTOTUNE)
+
+
+def conditions(batch: dict) -> dict:
+    """What the networks see of a batch: its masks, colour maps, code and target."""
+    masks, masks2 = pipeline.unpack_masks(batch["bits"]), pipeline.unpack_masks(batch["bits2"])  # (B, S, S, 7)
+    cmask = pipeline.color_map(masks, batch["colors"])  # (B, S, S, 3)
+    cmask2 = pipeline.color_map(masks2, batch["colors"])  # the second map in the first face's colours
+    face = tf.reduce_max(masks, -1, keepdims=True)  # (B, S, S, 1): any region
+    return {
+        "target": tf.cast(batch["image"], tf.float32) / 255 * face,  # the background is black
+        "masks": masks,
+        "masks2": masks2,
+        "cmask": cmask,
+        "cmask2": cmask2,
+        "code": tf.concat([tf.reshape(batch["colors"], (-1, pipeline.COLORS)), batch["face_id"]], -1),  # (B, 149)
+    }
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def Generator(args: Args) -> keras.Model:
+    """U-Net: masks and colour map (B, S, S, 10), colours and face ID (B, 149) -> picture (B, S, S, 3) in 0..1."""
+    levels = args.size.bit_length() - 1  # log2(S)
+    widths = [min(32 * 2**i, 256) for i in range(levels)]  # 32, 64, 128, 256, 256, ...
+    masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
+    code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
+
+    x, skips = masks_and_colors, []
+    for i, width in enumerate(widths):
+        x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
+        skips.append(x)
+    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(code)])  # (B, 1, 1, 405)
+    for i, skip in enumerate(reversed(skips)):
+        dropout = 0.5 if i < 3 else 0.0
+        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout)  # (B, 2, 2, 256) ... (B, S/2, S/2, 32)
+        x = layers.Concatenate()([x, skip])  # (B, 2, 2, 512) ... (B, S/2, S/2, 64)
+    x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)
+    picture = layers.Activation("sigmoid", dtype="float32")(x)
+    return keras.Model([masks_and_colors, code], picture, name="generator")
+
+
+def Discriminator(args: Args) -> keras.Model:
+    """70 x 70 PatchGAN: masks (B, S, S, 7), picture (B, S, S, 3) -> logits (B, S/8 - 2, S/8 - 2, 1), one a patch."""
+    masks = layers.Input((args.size, args.size, len(REGIONS)))
+    picture = layers.Input((args.size, args.size, 3))
+    x = layers.Concatenate()([masks, picture])  # (B, S, S, 10)
+    x = blocks.down(x, 64, "none")  # (B, S/2, S/2, 64)
+    x = blocks.down(x, 128, args.norm)  # (B, S/4, S/4, 128)
+    x = blocks.down(x, 256, args.norm)  # (B, S/8, S/8, 256)
+    x = layers.ZeroPadding2D()(x)
+    x = layers.Conv2D(512, 4, use_bias=False, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 1, S/8 - 1, 512)
+    x = layers.LeakyReLU(0.2)(blocks.normalise(x, args.norm))
+    x = layers.ZeroPadding2D()(x)
+    x = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 2, S/8 - 2, 1)
+    logits = layers.Activation("linear", dtype="float32")(x)
+    return keras.Model([masks, picture], logits, name="discriminator")
+
+
+# --- losses -----------------------------------------------------------------------------------------------------------
+
+
+def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """Binary cross-entropy of patches that should be found real, or fake."""
+    labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+
+
+def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
+    """L1 between the masked photograph and the reconstruction, both (B, S, S, 3)."""
+    return tf.reduce_mean(tf.abs(target - reconstruction))
+
+
+def manipulation_losses(target, manipulated, masks, masks2) -> tuple[tf.Tensor, tf.Tensor]:
+    """L1 to the target where both maps name the same regions; a push away from it where they do not.
+
+    The push is clip(0.08 - |target - manipulated|, 0.04, 0.08): it acts on differences below 0.04. Both are means
+    over all pixels of the picture, so that a small area weighs little. Pictures (B, S, S, 3), masks (B, S, S, 7).
+    """
+    agree = tf.cast(tf.reduce_all(masks == masks2, -1, keepdims=True), tf.float32)  # (B, S, S, 1)
+    difference = tf.abs(target - manipulated)
+    push = tf.clip_by_value(0.08 - difference, 0.04, 0.08)
+    return tf.reduce_mean(difference * agree), tf.reduce_mean(push * (1 - agree))
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+class State:
+    """The two networks, the moving average of the generator, the two optimizers, and their checkpoints."""
+
+    def __init__(self, args: Args):
+        self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
+        self.average.set_weights(self.generator.get_weights())
+        self.generator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.discriminator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.generator_optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+        self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
+
+
+def make_train_step(args: Args, state: State):
+    """The training step as a graph: batch, step number -> losses by name."""
+    generator, discriminator = state.generator, state.discriminator
+
+    @tf.function
+    def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        seen = conditions(batch)
+        target, masks, masks2, code = seen["target"], seen["masks"], seen["masks2"], seen["code"]
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+            rec = generator([tf.concat([masks, seen["cmask"]], -1), code], training=True)  # (B, S, S, 3)
+            man = generator([tf.concat([masks2, seen["cmask2"]], -1), code], training=True)  # (B, S, S, 3)
+            real_logits = discriminator([masks, target], training=True)
+            rec_logits = discriminator([masks, rec], training=True)
+            man_logits = discriminator([masks2, man], training=True)
+
+            g_gan = gan_loss(rec_logits, real=True) + gan_loss(man_logits, real=True)
+            l1 = reconstruction_loss(target, rec)
+            l1_agree, push = manipulation_losses(target, man, masks, masks2)
+            g_loss = g_gan + args.lambda_ * (l1 + l1_agree + push)
+            d_loss = gan_loss(real_logits, True) + gan_loss(rec_logits, False) + gan_loss(man_logits, False)
+            g_scaled = state.generator_optimizer.scale_loss(g_loss)  # as it is, but under float16
+            d_scaled = state.discriminator_optimizer.scale_loss(d_loss)
+
+        for network, tape, loss, optimizer in (
+            (generator, generator_tape, g_scaled, state.generator_optimizer),
+            (discriminator, discriminator_tape, d_scaled, state.discriminator_optimizer),
+        ):
+            gradients = tape.gradient(loss, network.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+        checkpoints.update_average(state.average, generator, args.ema_decay, step)
+        return {"g": g_loss, "d": d_loss, "gan": g_gan, "l1": l1, "l1_agree": l1_agree, "push": push}
+
+    return train_step
+
+
+def train(args: Args) -> None:
+    train_numbers, test_numbers = splits(args)
+    pool = train_numbers if args.second_map == "split" else np.concatenate([train_numbers, test_numbers])
+    steps = len(train_numbers) // args.batch_size  # an epoch; the few faces left over come first in another order
+    if not steps:
+        raise BadInput(
+            f"--batch-size {args.batch_size} is more than the {len(train_numbers)} training faces; lower it."
+        )
+    state = State(args)
+    step = state.checkpoints.restore()
+    train_step = make_train_step(args, state)
+    shown = shown_batch(args, train_numbers, test_numbers)
+    last = args.epochs * steps
+    with checkpoints.stop_on_signal() as stops, report.Progress(args.run, step, last, args.batch_size) as progress:
+        while step < last:
+            epoch, first_step = divmod(step, steps)
+            for batch in training_batches(args, train_numbers, pool, epoch, first_step):
+                losses = train_step(batch, tf.constant(step))
+                step += 1
+                progress.update(step, losses)
+                if stops or progress.time_to_save():
+                    progress.check_finite(step, losses)
+                    state.checkpoints.save(step)
+                if stops:
+                    raise KeyboardInterrupt
+            progress.check_finite(step, losses)
+            progress.show_grid(epoch + 1, step, grid(paint(args, state.average, shown), list(shown["caption"])))
+            state.checkpoints.save(step)
+    print(f"{args.run}: trained {step} steps, {args.epochs} epochs of {len(train_numbers)} faces")
+
+
+def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the training and the test faces, packed for reading."""
+    numbers = prepared.complete_indices(args.data)
+    pipeline.pack(args.data, numbers, args.size)
+    train_numbers, test_numbers = prepared.split(numbers)
+    return np.array(train_numbers), np.array(test_numbers)
+
+
+def shown_batch(args: Args, train_numbers: np.ndarray, test_numbers: np.ndarray) -> dict:
+    """Up to four training and four test faces, always the same, for the grid of each epoch."""
+    parts = [(name, n[:4]) for name, n in (("train", train_numbers), ("test", test_numbers))]
+    numbers = np.concatenate([n for _, n in parts])
+    others = np.concatenate([np.roll(n, 1) for _, n in parts])
+    everything = replace(args, batch_size=len(numbers))
+    batch = next(iter(batches(everything, numbers, others, np.zeros((len(numbers), 2), bool))))
+    return {**batch, "caption": [f"{name} {k}" for name, n in parts for k in n]}
+
+
+# --- testing ----------------------------------------------------------------------------------------------------------
+
+ROWS = {
+    "man": "manipulated",
+    "cmask2": "new map,\nsame colours",
+    "rec": "reconstruction",
+    "cmask": "colour map",
+    "real": "ground truth",
+}
+"""The result pictures and their labels, from the top row of a grid to the bottom."""
+
+
+def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarray]:
+    """The pictures of ROWS for a batch, each (B, S, S, 3) in 0..1, and the masks, (B, S, S, 7)."""
+    seen = conditions(batch)
+    rec, man = (
+        generator([tf.concat([seen[masks], seen[cmask]], -1), seen["code"]], training=args.batch_statistics)
+        for masks, cmask in (("masks", "cmask"), ("masks2", "cmask2"))
+    )
+    pictures = {"man": man, "rec": rec, "real": seen["target"]}
+    return {name: x.numpy() for name, x in {**seen, **pictures}.items() if name != "code"}
+
+
+def grid(painted: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
+    """The labelled grid of some painted faces, (H, W, 3) uint8."""
+    return report.grid({label: painted[name] for name, label in ROWS.items()}, captions)
+
+
+def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """L1 in 0..1 of each face, (B,): the reconstruction inside the regions, the colour map there for comparison, and
+    the manipulated picture where both maps agree."""
+    inside = painted["masks"].any(-1)
+    agree = inside & (painted["masks"] == painted["masks2"]).all(-1)
+
+    def l1(name, where):
+        difference = np.abs(painted["real"] - painted[name]).mean(-1)  # (B, S, S)
+        return (difference * where).sum((1, 2)) / np.maximum(where.sum((1, 2)), 1)
+
+    return {"l1_rec": l1("rec", inside), "l1_cmask": l1("cmask", inside), "l1_man_agree": l1("man", agree)}
+
+
+def test(args: Args) -> None:
+    train_numbers, test_numbers = splits(args)
+    numbers = {"train": train_numbers, "test": test_numbers, "all": np.concatenate([train_numbers, test_numbers])}
+    numbers = numbers[args.split]
+    others = pipeline.draw_others(numbers, numbers, np.random.default_rng(args.seed))
+    state = State(args)
+    step = state.checkpoints.restore(required=True)
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    rows, columns = [], []
+    in_grid = set(numbers[np.linspace(0, len(numbers) - 1, min(8, len(numbers))).astype(int)])
+    with tqdm(total=len(numbers), desc="painting", unit="face") as bar:
+        for batch in batches(args, numbers, others, np.zeros((len(numbers), 2), bool)):
+            painted = paint(args, state.average, batch)
+            results = scores(painted)
+            for i in range(len(painted["rec"])):
+                k, map_k = int(numbers[len(rows)]), int(others[len(rows)])
+                rows.append({"k": k, "map_k": map_k, **{name: float(x[i]) for name, x in results.items()}})
+                for name in ROWS:
+                    report.save_png(args.out / f"{k}_{name}.png", painted[name][i])
+                if k in in_grid:
+                    columns.append({name: painted[name][i] for name in ROWS})
+                bar.update()
+
+    stacked = {name: np.stack([column[name] for column in columns]) for name in ROWS}
+    report.save_png(args.out / "grid.png", grid(stacked, [str(row["k"]) for row in rows if row["k"] in in_grid]))
+    report.write_csv(args.out / "results.csv", rows)
+    report.write_page(args.out / "index.html", f"pix2pix, {args.split} faces, step {step}", rows, ROWS)
+    means = {name: float(np.mean([row[name] for row in rows])) for name in results}
+    print(", ".join(f"{name} {x:.4f}" for name, x in means.items()) + f" (mean of {len(rows)} {args.split} faces)")
+    print(f"grid: {args.out / 'grid.png'}\npage: {args.out / 'index.html'}")
+
+
+def main() -> None:
+    args = cli.parse_run(Args, PUBLISHED, __doc__)
+    runtime.start(args.seed, args.precision)
+    if args.train:
+        train(args)
+    if args.test:
+        test(args)
+
+
+if __name__ == "__main__":
+    cli.run(main)
