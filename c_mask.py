@@ -87,6 +87,7 @@ def main() -> int:
         overwrite=args.overwrite,
         keep_going=args.keep_going,
         part=args.shard,
+        made_from=args.data / "samples",
     )
     there = prepared.indices(args.data, "color_masks")
     if args.png:

@@ -55,10 +55,6 @@ def prepare(face: celebamask.RawFace, out: Path, size: int, resample: str) -> st
     return jobs.DONE
 
 
-def one_opencv_thread() -> None:
-    cv2.setNumThreads(1)  # the workers are the parallelism
-
-
 def main() -> int:
     args = cli.parse(Args, description=__doc__)
     if args.size < 16 or regions.MASK_SIZE % args.size:
@@ -74,7 +70,7 @@ def main() -> int:
         overwrite=args.overwrite,
         keep_going=args.keep_going,
         part=args.shard,
-        prepare_worker=one_opencv_thread,
+        prepare_worker=jobs.one_opencv_thread,
     )
 
 

@@ -23,7 +23,7 @@ import tyro
 from keras import layers
 from tqdm import tqdm
 
-from facegan import blocks, checkpoints, cli, pipeline, prepared, report
+from facegan import blocks, checkpoints, cli, pipeline, prepared, report, runs
 from facegan.errors import BadInput
 from facegan.regions import REGIONS
 
@@ -43,7 +43,7 @@ class Args:
     split: Literal["test", "train", "all"] = "test"
     """which faces --test paints: the last 20 %, the first 80 %, or all"""
     published: bool = False
-    """start from the published recipe's values instead of the defaults; other flags still count"""
+    """begin a run with the published recipe's values; flags said beside it still count"""
 
     size: Literal[64, 128, 256, 512] = 256
     """working size S; the prepared folder must have the same"""
@@ -69,7 +69,7 @@ class Args:
     ema_decay: float = 0.999
     """test with a moving average of the generator's weights. Published: 0, the last weights"""
     flip: bool = True
-    """mirror half of the training faces and maps. Published: no"""
+    """half of the training faces and maps are mirrored; --no-flip mirrors none, as published"""
     second_map: Literal["split", "all"] = "split"
     """where a training face's second map comes from. Published: all, test faces too"""
     batch_statistics: bool = False
@@ -255,6 +255,7 @@ def train(args: Args) -> None:
         raise BadInput(
             f"--batch-size {args.batch_size} is more than the {len(train_numbers)} training faces; lower it."
         )
+    runs.record_flags(args)
     state = State(args)
     step = state.checkpoints.restore()
     train_step = make_train_step(args, state)
@@ -371,7 +372,7 @@ def test(args: Args) -> None:
 
 
 def main() -> None:
-    args = cli.parse_run(Args, PUBLISHED, __doc__)
+    args = runs.parse(Args, PUBLISHED, __doc__)
     runtime.start(args.seed, args.precision)
     if args.train:
         train(args)

@@ -98,6 +98,7 @@ def main() -> int:
         overwrite=args.overwrite,
         keep_going=args.keep_going,
         part=args.shard,
+        made_from=args.data / "samples",
         prepare_worker=load_networks_once,
     )
 

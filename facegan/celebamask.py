@@ -105,9 +105,9 @@ def read_region_bits(face: RawFace) -> np.ndarray:
 def read_part_mask(path: Path) -> np.ndarray:
     """One part's mask, (512, 512) uint8 of 0 or 255."""
     mask = read_mask(path)
-    strange = (mask != 0) & (mask != 255)
-    if strange.any():
-        raise BadInput(f"{path.name} holds the value {mask[strange][0]}; a part mask is 0 or 255")
+    if (mask + np.uint8(1)).max() > 1:  # in one pass: 255 + 1 is 0 again
+        strange = mask[(mask != 0) & (mask != 255)][0]
+        raise BadInput(f"{path.name} holds the value {strange}; a part mask is 0 or 255")
     return mask
 
 

@@ -1,7 +1,5 @@
-"""Save and resume: checkpoints, the moving average of weights, Ctrl-C, and the flags a run was made with."""
+"""Save and resume: checkpoints, the moving average of weights, Ctrl-C."""
 
-import dataclasses
-import json
 import signal
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +7,6 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from facegan import prepared
 from facegan.errors import BadInput
 
 
@@ -66,27 +63,3 @@ def stop_on_signal():
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-FREE_FLAGS = {"train", "test", "data", "run", "split", "out", "epochs"}
-"""Flags that may differ from one call to the next of the same run. All others belong to the run."""
-
-
-def recorded_flags(run: Path) -> dict:
-    """The flags a run was started with, {} before the first start."""
-    path = run / "args.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def record_flags(args) -> None:
-    """Write run/args.json, or check it: a run goes on only with the flags it was started with."""
-    now = {name: value for name, value in dataclasses.asdict(args).items() if name not in FREE_FLAGS}
-    for name, value in recorded_flags(args.run).items():
-        if now.get(name) != value:
-            flag = "--" + name.rstrip("_").replace("_", "-")
-            raise BadInput(
-                f"{args.run} was trained with {flag} {value}, now it is {now.get(name)}: "
-                f"leave {flag} out to go on, or name a new folder with --run."
-            )
-    args.run.mkdir(parents=True, exist_ok=True)
-    prepared.write_text(args.run / "args.json", json.dumps(now, indent=2) + "\n")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import tyro
 
-from facegan import checkpoints
 from facegan.errors import BadInput
 
 
@@ -25,27 +24,10 @@ class BatchArgs:
     """I/N: only the I-th of N parts of the faces, for job arrays"""
 
 
-def parse(args_type, default=None, description: str | None = None):
+def parse(args_type, **options):
     """Read sys.argv into args_type, a dataclass with a docstring under each field. Wrong flags exit with status 2."""
-    # one flag per bool (--png, --no-flip), not a pair
-    return tyro.cli(args_type, default=default, description=description, config=(tyro.conf.FlagCreatePairsOff,))
-
-
-def parse_run(args_type, published: dict, description: str):
-    """Flags of a training script. What is not said comes from the run folder's args.json when there is one, else from
-    the published recipe under --published, else from the defaults; a run folder's own flags cannot be changed."""
-    args = parse(args_type, description=description)
-    if not (args.train or args.test):
-        raise BadInput("nothing to do: say --train, --test or both.")
-    recorded = checkpoints.recorded_flags(args.run)
-    if args.test and not args.train and not recorded:
-        raise BadInput(f"no trained run in {args.run}: train first, with --train, or name one with --run.")
-    args = parse(args_type, args_type(**(recorded or (published if args.published else {}))), description)
-    for name in ("epochs", "batch_size"):
-        if getattr(args, name) < 1:
-            raise BadInput(f"--{name.replace('_', '-')} {getattr(args, name)}: expected 1 or more.")
-    checkpoints.record_flags(args)
-    return args
+    # --png alone, without a --no-png beside it
+    return tyro.cli(args_type, config=(tyro.conf.FlagCreatePairsOff,), **options)
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -58,6 +40,14 @@ def run(main: Callable[[], int | None]) -> None:
         print("\nstopped; the same command goes on from here.", file=sys.stderr)
         sys.exit(130)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR):
+        if error.errno not in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EROFS,
+            errno.EACCES,
+            errno.EPERM,
+            errno.ENOTDIR,
+            errno.EEXIST,
+        ):
             raise
         sys.exit(f"error: cannot write: {error}. What was finished stays; the same command goes on from here.")

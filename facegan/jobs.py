@@ -4,6 +4,7 @@ import csv
 import multiprocessing
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -11,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
+import cv2
 from tqdm import tqdm
 
 from facegan import prepared
@@ -41,36 +43,29 @@ def run(
     overwrite: bool = False,
     keep_going: bool = False,
     part: str = "1/1",
+    made_from: Path | None = None,
     prepare_worker: Callable[[], None] | None = None,
 ) -> int:
     """Call work(tasks[k]) for every k whose folder/<k>.npz is not there yet, and say how it went.
 
+    With made_from, a result older than made_from/<k>.npz is made again.
     work returns a status word ("done", or another one worth a line in report.csv) and raises BadInput for a bad item,
     which is refused with that reason and never stops the others. workers: processes, 0 for all cores; 1 stays in this
     process. prepare_worker runs once in each. Returns the exit status: 1 when an item was refused, unless keep_going.
     """
-    if workers < 0:
-        raise BadInput(f"--workers {workers}: expected 0 (all cores) or more.")
     folder.mkdir(parents=True, exist_ok=True)
     prepared.remove_leftovers(folder)
     tasks = {k: tasks[k] for k in shard(sorted(tasks), part)}
     there = set() if overwrite else set(prepared.indices(folder.parent, folder.name))
+    if made_from:
+        there = {k for k in there if prepared.is_current(folder / f"{k}.npz", made_from / f"{k}.npz")}
     open_tasks = {k: task for k, task in tasks.items() if k not in there}
     report = Report(folder, part, keep=tasks.keys() - open_tasks.keys())
     counts = Counter(skipped=len(tasks) - len(open_tasks))
-    workers = min(workers or available_cores(), len(open_tasks))
-    bar = tqdm(total=len(open_tasks), desc=folder.name, unit="face", smoothing=0.05, disable=not open_tasks)
     try:
-        with bar:
-            for k, status, detail in outcomes(work, open_tasks, workers, prepare_worker):
-                counts[status] += 1
-                report.add(k, status, detail)
-                bar.update()
-    except BrokenProcessPool:
-        raise BadInput(
-            f"a worker process died (out of memory?); what is done in {folder} stays: "
-            "run again with fewer --workers to go on."
-        ) from None
+        for k, status, detail in each(work, open_tasks, folder.name, workers, prepare_worker):
+            counts[status] += 1
+            report.add(k, status, detail)
     finally:
         report.write()
     print(f"{folder}: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n or status == DONE))
@@ -79,26 +74,59 @@ def run(
     return int(counts[REFUSED] > 0 and not keep_going)
 
 
-def outcomes(work, tasks: dict, workers: int, prepare_worker) -> Iterator[tuple[int, str, str]]:
-    """Yield (k, status, detail) of every task, in order."""
+def each(
+    work: Callable[..., str],
+    tasks: dict[int, object],
+    description: str,
+    workers: int = 0,
+    prepare_worker: Callable[[], None] | None = None,
+) -> Iterator[tuple[int, str, str]]:
+    """Yield (k, status, detail) of work(tasks[k]) for every k, in order, with a progress bar. Arguments as in run()."""
+    if workers < 0:
+        raise BadInput(f"--workers {workers}: expected 0 (all cores) or more.")
+    workers = min(workers or available_cores(), len(tasks))
     guarded = partial(guard, work)
-    if workers <= 1:
-        if prepare_worker and tasks:
-            prepare_worker()
-        yield from map(guarded, tasks.items())
-        return
+    with tqdm(total=len(tasks), desc=description, unit="face", smoothing=0.05, disable=not tasks) as bar:
+        if workers <= 1:
+            if prepare_worker and tasks:
+                prepare_worker()
+            outcomes = map(guarded, tasks.items())
+        else:
+            outcomes = in_parallel(guarded, tasks, workers, prepare_worker)
+        for outcome in outcomes:
+            yield outcome
+            bar.update()
+
+
+def in_parallel(guarded, tasks: dict, workers: int, prepare_worker) -> Iterator[tuple[int, str, str]]:
+    """The same as map(guarded, tasks.items()), on several processes."""
     context = multiprocessing.get_context("spawn")  # fork would copy locks that other threads hold
     pool = ProcessPoolExecutor(workers, context, initializer=start_worker, initargs=(prepare_worker,))
     try:
-        yield from pool.map(guarded, tasks.items(), chunksize=max(1, min(16, len(tasks) // workers)))
+        yield from pool.map(guarded, tasks.items(), chunksize=max(1, min(16, len(tasks) // (4 * workers))))
+    except BrokenProcessPool:
+        raise BadInput(
+            "a worker process died (out of memory?); what is done stays: run again with fewer --workers to go on."
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+def one_opencv_thread() -> None:
+    cv2.setNumThreads(1)  # the workers are the parallelism
+
+
 def start_worker(prepare_worker) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which lets running items end
+    threading.Thread(target=follow_parent, daemon=True).start()
     if prepare_worker:
         prepare_worker()
+
+
+def follow_parent() -> None:
+    """End this worker when its parent is gone: one that was killed cannot tell its workers to stop."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def guard(work, item: tuple[int, object]) -> tuple[int, str, str]:

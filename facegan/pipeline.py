@@ -5,7 +5,6 @@ numbers and 128 face-ID numbers (float32). TensorFlow reads any record in any or
 operating system keeps in memory what fits.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -38,12 +37,10 @@ def pack(data: Path, numbers: list[int], size: int) -> None:
 
 
 def is_packed(data: Path, k: int) -> bool:
-    """Whether the record is newer than both files it is made from."""
-    try:
-        record = os.stat(data / "packed" / f"{k}.bin").st_mtime_ns
-    except FileNotFoundError:
-        return False
-    return all(os.stat(data / folder / f"{k}.npz").st_mtime_ns <= record for folder in ("samples", "face_ids"))
+    """Whether record k is there and not older than the two files it is made from."""
+    return prepared.is_current(
+        data / "packed" / f"{k}.bin", *(data / folder / f"{k}.npz" for folder in ("samples", "face_ids"))
+    )
 
 
 def pack_one(data: Path, k: int, size: int) -> None:
@@ -56,8 +53,7 @@ def pack_one(data: Path, k: int, size: int) -> None:
     (face_id,) = prepared.read_npz(data / "face_ids" / f"{k}.npz", face_id=(FACE_ID,))
     bits = np.packbits(masks, axis=-1, bitorder="little")  # (S, S, 1)
     numbers = np.concatenate([colors.ravel(), face_id]).astype("<f4")
-    with prepared.atomic(data / "packed" / f"{k}.bin") as temporary:
-        temporary.write_bytes(image.tobytes() + bits.tobytes() + numbers.tobytes())
+    prepared.write_bytes(data / "packed" / f"{k}.bin", image.tobytes() + bits.tobytes() + numbers.tobytes())
 
 
 def read_face(data: str, k: tf.Tensor, size: int) -> dict[str, tf.Tensor]:

@@ -56,10 +56,15 @@ def remove_leftovers(folder: Path) -> None:
             pass  # alive, and somebody else's
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a small text file atomically."""
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically."""
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, as UTF-8."""
+    write_bytes(path, text.encode())
 
 
 def write_npz(path: Path, stored: tuple[str, ...] = (), **arrays: np.ndarray) -> None:
@@ -94,6 +99,14 @@ def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
         if len(shape) != array.ndim or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
             raise BadInput(f"{path}: {name} is {array.shape}, expected {shape}; delete it and run {maker} again")
     return arrays
+
+
+def is_current(path: Path, *sources: Path) -> bool:
+    """Whether path is there and not older than any of its sources that is there."""
+    if not path.exists():
+        return False
+    made = path.stat().st_mtime_ns
+    return all(source.stat().st_mtime_ns <= made for source in sources if source.exists())
 
 
 def indices(data: Path, folder: str) -> list[int]:

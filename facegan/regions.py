@@ -28,17 +28,18 @@ REGIONS = {
 # A pixel's regions are held as the bits of one byte while masks are merged and shrunk: bit i is region i. That makes
 # "any of the pixels it covers" a bitwise or, once for all seven regions.
 PART_BIT = {part: np.uint8(1 << i) for i, parts in enumerate(REGIONS.values()) for part in parts}
+BIT_MASKS = np.stack([np.arange(128) >> i & 1 for i in range(len(REGIONS))], -1).astype(np.uint8)  # bits -> 7 masks
 LABEL_BIT = np.array([0, *(PART_BIT[part] for part in PARTS)], np.uint8)  # label id -> region bit
 
 
 def bits_from_parts(parts: dict[str, np.ndarray]) -> np.ndarray:
     """Region bits from separate part masks; parts that cover each other all count.
 
-    parts: part name -> (512, 512) array, 0 where the part is not. Returns (512, 512) uint8, bit i = region i.
+    parts: part name -> (512, 512) uint8 mask of 0 or 255. Returns (512, 512) uint8, bit i = region i.
     """
     bits = np.zeros((MASK_SIZE, MASK_SIZE), np.uint8)
     for part, mask in parts.items():
-        bits |= (mask != 0) * PART_BIT[part]
+        bits |= mask & PART_BIT[part]
     return bits
 
 
@@ -61,7 +62,7 @@ def masks_from_bits(bits: np.ndarray, size: int) -> np.ndarray:
     step = MASK_SIZE // size
     rows = np.bitwise_or.reduce([bits[i::step] for i in range(step)])  # (size, 512)
     small = np.bitwise_or.reduce([rows[:, i::step] for i in range(step)])  # (size, size)
-    return np.ascontiguousarray(np.unpackbits(small[..., None], axis=-1, bitorder="little")[..., : len(REGIONS)])
+    return BIT_MASKS.take(small, axis=0)
 
 
 def mean_colors(image: np.ndarray, masks: np.ndarray) -> np.ndarray:

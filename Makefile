@@ -1,0 +1,47 @@
+# Each line is one that a person could type. `make demo` and `make test` work on a fresh machine with python3, venv, make.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+DEMO_DATA = data/prepared-128
+DEMO_RUN = runs/demo
+DEMO_OUT = results/demo
+
+.PHONY: demo test bench lint clean-demo
+
+demo: $(DEMO_OUT)/grid.png  ## sample faces -> preprocess -> train -> test: one result grid
+	@echo "The result grid:  $(DEMO_OUT)/grid.png"
+	@echo "All results:      $(DEMO_OUT)/index.html"
+
+test: $(VENV)/dev  ## the whole test suite, and ruff
+	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
+	$(RUN) -m pytest
+
+bench: $(VENV)/dev  ## every benchmark, one table each
+	for script in benchmarks/*.py; do $(RUN) $$script || exit 1; done
+
+lint: $(VENV)/dev
+	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
+
+clean-demo:  ## forget what make demo made
+	rm -rf data/sample $(DEMO_DATA) $(DEMO_RUN) $(DEMO_OUT)
+
+# Every step skips what is there and goes on where it stopped, so a killed demo is simply started again.
+$(DEMO_OUT)/grid.png: $(VENV)/installed
+	$(RUN) data/make_sample.py
+	$(RUN) g_simple_mask.py --size 128 --out $(DEMO_DATA)
+	$(RUN) c_mask.py --data $(DEMO_DATA)
+	$(RUN) face_recognition/face_recognition.py --data $(DEMO_DATA)
+	$(RUN) pix2pix.py --train --test --data $(DEMO_DATA) --run $(DEMO_RUN) --out $(DEMO_OUT) \
+		--size 128 --epochs 24 --batch-size 8
+
+$(VENV)/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else \
+		"TensorFlow has wheels for Python 3.10 to 3.13, this is %d.%d: make PYTHON=python3.12 ..." % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/dev: $(VENV)/installed requirements-dev.txt
+	$(RUN) -m pip install --quiet -r requirements-dev.txt
+	@touch $@

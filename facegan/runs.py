@@ -1,0 +1,57 @@
+"""The run folder's flags: a run goes on only with those it was started with. No TensorFlow here."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from facegan import cli, prepared
+from facegan.errors import BadInput
+
+FREE_FLAGS = {"train", "test", "data", "run", "split", "out", "epochs"}
+"""Flags that may differ from one call to the next. All others belong to the run."""
+
+
+def parse(args_type, published: dict, description: str):
+    """The command line of a training script.
+
+    What is not said comes from the run folder's args.json when something was trained there, else from the published
+    recipe under --published, else from the defaults.
+    """
+    args = cli.parse(args_type, description=description)
+    if not (args.train or args.test):
+        raise BadInput("nothing to do: say --train, --test or both.")
+    recorded = recorded_flags(args.run)
+    if not args.train and not recorded:
+        raise BadInput(f"no trained run in {args.run}: train first, with --train, or name one with --run.")
+    default = args_type(**(recorded or (published if args.published else {})))
+    args = cli.parse(args_type, default=default, description=description)
+    for name in ("epochs", "batch_size"):
+        if getattr(args, name) < 1:
+            raise BadInput(f"--{name.replace('_', '-')} {getattr(args, name)}: expected 1 or more.")
+    check_flags(args, recorded)
+    return args
+
+
+def recorded_flags(run: Path) -> dict:
+    """The flags the run in this folder was trained with; {} before its first checkpoint, when nothing binds it yet."""
+    if not (run / "checkpoints" / "checkpoint").exists():
+        return {}
+    return json.loads((run / "args.json").read_text(encoding="utf-8"))
+
+
+def check_flags(args, recorded: dict) -> None:
+    """Raise BadInput with both values where a flag differs from the one the run was trained with."""
+    for name, value in recorded.items():
+        if getattr(args, name) != value:
+            flag = "--" + name.rstrip("_").replace("_", "-")
+            raise BadInput(
+                f"{args.run} was trained with {flag} {value}, now it is {getattr(args, name)}: "
+                f"leave {flag} out to go on, or name a new folder with --run."
+            )
+
+
+def record_flags(args) -> None:
+    """Write the flags that belong to the run to run/args.json."""
+    flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in FREE_FLAGS}
+    args.run.mkdir(parents=True, exist_ok=True)
+    prepared.write_text(args.run / "args.json", json.dumps(flags, indent=2) + "\n")

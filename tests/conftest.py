@@ -1,0 +1,152 @@
+"""What the tests share: a tiny raw dataset, the folder prepared from it, and two ways to start a script."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # `pytest` finds the scripts from any folder; spawned workers inherit it
+
+from facegan import cli, regions, synthetic  # noqa: E402
+
+SEED, FACES = 0, 10
+"""The sample faces of the whole test run: draw_face(SEED, k) for k below FACES; three in a row are one person."""
+
+settings.register_profile("tests", deadline=None, derandomize=True, max_examples=25)
+settings.load_profile("tests")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a script ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def last_line(self) -> str:
+        return self.out.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def run_script() -> Callable[..., Outcome]:
+    """run_script("c_mask.py", "--png", cwd=folder): a script in a process of its own, as a person runs it."""
+
+    def run(script: str, *args, cwd: Path = ROOT, timeout: float = 120, env: dict | None = None) -> Outcome:
+        command = [sys.executable, str(ROOT / script), *map(str, args)]
+        done = subprocess.run(
+            command, cwd=cwd, timeout=timeout, capture_output=True, text=True, env={**os.environ, **(env or {})}
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def call() -> Callable[..., Outcome]:
+    """call(c_mask, "--png"): a script's command line in this process, which saves the seconds of its imports."""
+
+    def call(script, *args) -> Outcome:
+        out, err = io.StringIO(), io.StringIO()
+        argv = [script.__file__, *map(str, args)]
+        with (
+            mock.patch.object(sys, "argv", argv),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as end,
+        ):
+            cli.run(script.main)
+        code = end.value.code
+        if isinstance(code, str):  # the interpreter prints it and exits with 1
+            err.write(code + "\n")
+            code = 1
+        return Outcome(code or 0, out.getvalue(), err.getvalue())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def write_face() -> Callable[..., None]:
+    """write_face(source, k, photo=..., parts=..., labels=...): one face of a raw dataset, in either layout or both."""
+
+    def write(source: Path, k: int, photo=None, parts: dict | None = None, labels=None) -> None:
+        folders = {
+            "CelebA-HQ-img": photo is not None,
+            f"CelebAMask-HQ-mask-anno/{k // 2000}": parts is not None,
+            "CelebAMaskHQ-mask": labels is not None,
+        }
+        for folder in (name for name, wanted in folders.items() if wanted):
+            (source / folder).mkdir(parents=True, exist_ok=True)
+        if photo is not None:
+            Image.fromarray(photo).save(source / "CelebA-HQ-img" / f"{k}.jpg", quality=95)
+        for part, mask in (parts or {}).items():
+            path = source / "CelebAMask-HQ-mask-anno" / str(k // 2000) / f"{k:05d}_{part}.png"
+            Image.fromarray((np.asarray(mask) != 0) * np.uint8(255)).save(path, compress_level=1)
+        if labels is not None:
+            path = source / "CelebAMaskHQ-mask" / f"{k}.png"
+            Image.fromarray(np.asarray(labels, np.uint8)).save(path, compress_level=1)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def faces() -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """The sample faces: photo (512, 512, 3) uint8 RGB and part masks, each bool (512, 512)."""
+    return [synthetic.draw_face(SEED, k)[:2] for k in range(FACES)]
+
+
+@pytest.fixture(scope="session")
+def raw(tmp_path_factory, faces, write_face) -> Path:
+    """A raw dataset of ten faces in both layouts; the label maps are the parts painted over each other. Read only."""
+    source = tmp_path_factory.mktemp("raw")
+    for k, (photo, parts) in enumerate(faces):
+        labels = np.zeros((512, 512), np.uint8)
+        for i, part in enumerate(regions.PARTS):  # the painting order, which test_regions pins
+            if part in parts:
+                labels[parts[part]] = i + 1
+        write_face(source, k, photo, parts, labels)
+    return source
+
+
+@pytest.fixture(scope="session")
+def prepared_64(tmp_path_factory, raw, call) -> Path:
+    """The prepared folder of `raw` at 64 x 64, made by the three scripts. Read only: copy it to change it."""
+    import c_mask
+    import g_simple_mask
+    from face_recognition import face_recognition
+
+    data = tmp_path_factory.mktemp("work") / "prepared"
+    made = [
+        call(g_simple_mask, "--source", raw, "--out", data, "--size", 64, "--workers", 1),
+        call(c_mask, "--data", data, "--workers", 1),
+        call(face_recognition, "--data", data, "--workers", 1),
+    ]
+    assert [outcome.status for outcome in made] == [0, 0, 0], made
+    return data
+
+
+@pytest.fixture(scope="session")
+def real_faces() -> Path:
+    """850 real faces that stand beside the checkout on some machines; they are never copied."""
+    folder = ROOT.parent / "shared" / "data" / "celebamask-hq-850"
+    if not folder.is_dir():
+        pytest.skip(f"no real faces in {folder}")
+    return folder

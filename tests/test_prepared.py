@@ -1,0 +1,277 @@
+"""prepared.py: atomic files, .npz in and out, the index and the split."""
+
+import io
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from facegan import prepared
+from facegan.errors import BadInput
+
+
+def names(folder) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def dead_process() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def leftover(name: str, process: int, host: str | None = None) -> str:
+    return f".{name}.{host or socket.gethostname()}.{process}.tmp"
+
+
+def make_samples(data, numbers, folders=("samples",)) -> None:
+    for folder, k in itertools.product(folders, numbers):
+        (data / folder).mkdir(parents=True, exist_ok=True)
+        (data / folder / f"{k}.npz").touch()
+
+
+def test_atomic_replaces_the_file_at_the_end(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with prepared.atomic(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert names(tmp_path) == {"a.txt"}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_atomic_keeps_the_old_file_and_no_other_when_writing_fails(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with prepared.atomic(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    assert path.read_text() == "old"
+    assert names(tmp_path) == {"a.txt"}
+
+
+def test_a_temporary_file_never_counts_as_a_sample(tmp_path):
+    make_samples(tmp_path, [3])
+    with prepared.atomic(tmp_path / "samples" / "4.npz") as temporary:
+        temporary.touch()
+        assert prepared.indices(tmp_path, "samples") == [3]
+
+
+def test_only_leftovers_of_dead_processes_on_this_host_are_removed(tmp_path, dead_process):
+    dead, alive = leftover("1.npz", dead_process), leftover("2.npz", os.getpid())
+    elsewhere = leftover("3.npz", dead_process, host="another-host")
+    for name in (dead, alive, elsewhere, "4.npz", ".hidden"):
+        (tmp_path / name).touch()
+    prepared.remove_leftovers(tmp_path)
+    assert names(tmp_path) == {alive, elsewhere, "4.npz", ".hidden"}
+
+
+array = hnp.arrays(
+    st.sampled_from([np.uint8, np.int32, np.float32, np.bool_]), hnp.array_shapes(min_dims=0, max_dims=3, max_side=4)
+)
+
+
+@given(array, array)
+def test_npz_round_trip(tmp_path_factory, first, second):
+    path = tmp_path_factory.mktemp("npz") / "1.npz"
+    prepared.write_npz(path, stored=("first",), first=first, second=second)
+    # the other order: read_npz answers in the order it was asked
+    back = prepared.read_npz(path, second=second.shape, first=first.shape)
+    for got, written in zip(back, (second, first), strict=True):
+        assert got.dtype == written.dtype
+        np.testing.assert_array_equal(got, written)
+    with np.load(path) as archive:  # anybody else's reader finds the same
+        assert archive.files == ["first", "second"]
+        np.testing.assert_array_equal(archive["first"], first)
+
+
+def test_equal_arrays_give_equal_bytes(tmp_path, monkeypatch):
+    for name, now in (("1.npz", 1e9), ("2.npz", 1.7e9)):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        prepared.write_npz(tmp_path / name, a=np.arange(1000), b=np.zeros((3, 4), np.float32))
+    assert (tmp_path / "1.npz").read_bytes() == (tmp_path / "2.npz").read_bytes()
+
+
+def test_an_array_that_would_need_pickle_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="Object arrays"):
+        prepared.write_npz(tmp_path / "1.npz", a=np.array([{}]))
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("folder", "script"),
+    [("samples", "g_simple_mask.py"), ("color_masks", "c_mask.py"), ("face_ids", "face_recognition.py")],
+)
+def test_a_missing_file_names_itself_and_its_script(tmp_path, folder, script):
+    with pytest.raises(BadInput, match=rf"{folder}/7\.npz is missing; run .*{script}"):
+        prepared.read_npz(tmp_path / folder / "7.npz", a=())
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"a": (2, 4)}, r"a is \(2, 3\), expected \(2, 4\)"),
+        ({"a": (2,)}, "expected"),
+        ({"b": (2, 3)}, "b.* not a file"),
+    ],
+)
+def test_another_shape_or_a_missing_array_is_refused(tmp_path, asked, words):
+    prepared.write_npz(tmp_path / "1.npz", a=np.zeros((2, 3)))
+    with pytest.raises(BadInput, match=words):
+        prepared.read_npz(tmp_path / "1.npz", **asked)
+
+
+def test_none_in_a_shape_fits_any_length(tmp_path):
+    prepared.write_npz(tmp_path / "1.npz", a=np.zeros((2, 3)))
+    assert prepared.read_npz(tmp_path / "1.npz", a=(None, 3))[0].shape == (2, 3)
+
+
+@pytest.fixture(scope="module")
+def good_npz() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, a=np.arange(4, dtype=np.uint8))
+    return file.getvalue()
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path, good_npz):
+    path = tmp_path / "1.npz"
+    for length in range(len(good_npz)):
+        path.write_bytes(good_npz[:length])
+        with pytest.raises(BadInput, match=r"1\.npz is damaged.* run .* again"):
+            prepared.read_npz(path, a=(4,))
+
+
+def test_a_changed_byte_is_refused_or_harmless(tmp_path, good_npz):
+    """Never another error, and never another content."""
+    path = tmp_path / "1.npz"
+    for place in range(len(good_npz)):
+        for value in {0, 255, good_npz[place] ^ 1, good_npz[place] ^ 128}:
+            path.write_bytes(good_npz[:place] + bytes([value]) + good_npz[place + 1 :])
+            try:
+                (back,) = prepared.read_npz(path, a=(4,))
+            except BadInput:
+                continue
+            assert back.tolist() == [0, 1, 2, 3]
+
+
+def test_a_plain_npy_file_is_refused(tmp_path):
+    with (tmp_path / "1.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(BadInput, match=r"1\.npz"):
+        prepared.read_npz(tmp_path / "1.npz", a=(3,))
+
+
+def test_indices_are_in_numeric_order_and_skip_strangers(tmp_path):
+    make_samples(tmp_path, [10, 9, 100])
+    for stranger in ("report.csv", "x.npz", "7.png"):
+        (tmp_path / "samples" / stranger).touch()
+    assert prepared.indices(tmp_path, "samples") == [9, 10, 100]
+    assert prepared.indices(tmp_path, "face_ids") == []
+
+
+def test_no_samples_names_the_folder_and_the_script(tmp_path):
+    with pytest.raises(BadInput, match=rf"no samples in {tmp_path}: .*g_simple_mask\.py"):
+        prepared.sample_indices(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "script"), [("color_masks", r"c_mask\.py"), ("face_ids", r"face_recognition/face_recognition\.py")]
+)
+def test_complete_indices_names_the_script_that_is_still_to_run(tmp_path, folder, script):
+    make_samples(tmp_path, range(5), prepared.MAKERS)
+    (tmp_path / folder / "2.npz").unlink()
+    (tmp_path / folder / "4.npz").unlink()
+    with pytest.raises(BadInput, match=rf"2 of 5 samples .* no {folder}/.* \(first: 2\): run `python {script} --data"):
+        prepared.complete_indices(tmp_path)
+
+
+def test_complete_indices_ignores_colour_maps_of_samples_that_went(tmp_path):
+    make_samples(tmp_path, range(5), prepared.MAKERS)
+    (tmp_path / "samples" / "3.npz").unlink()
+    assert prepared.complete_indices(tmp_path) == [0, 1, 2, 4]
+
+
+def test_current_is_what_is_there_and_not_older_than_its_sources(tmp_path):
+    made, older, newer, same = (tmp_path / name for name in ("made", "older", "newer", "same"))
+    for path, second in ((made, 5), (older, 4), (newer, 6), (same, 5)):
+        path.touch()
+        os.utime(path, (second, second))
+    assert prepared.is_current(made)
+    assert prepared.is_current(made, older, same, tmp_path / "missing")
+    assert not prepared.is_current(made, older, newer)
+    assert not prepared.is_current(tmp_path / "missing", older)
+
+
+def test_split_of_celebamask_hq():
+    train, test = prepared.split(list(range(30_000)))
+    assert train == list(range(24_000))
+    assert test == list(range(24_000, 30_000))
+
+
+@pytest.mark.parametrize(("count", "train"), [(4, 2), (5, 3), (9, 7), (10, 8), (11, 8), (100, 80)])
+def test_split_of_few_samples_leaves_two_to_test(count, train):
+    numbers = [3 * k for k in range(count)]  # numbers with gaps: the list is split, not the range
+    assert prepared.split(numbers) == (numbers[:train], numbers[train:])
+
+
+def test_too_few_samples_are_refused():
+    with pytest.raises(BadInput, match="3 samples are too few"):
+        prepared.split([0, 1, 2])
+
+
+SETTINGS = dict(size=64, source="/data/faces", layout="parts", resample="area")
+
+
+def test_claim_makes_the_folder_and_agrees_with_itself(tmp_path):
+    for _ in range(2):
+        prepared.claim(tmp_path / "new", **SETTINGS)
+    assert prepared.describe(tmp_path / "new") == SETTINGS
+
+
+@pytest.mark.parametrize(
+    "change", [{"size": 128}, {"source": "/data/others"}, {"layout": "merged"}, {"resample": "nearest"}], ids=str
+)
+def test_claim_refuses_a_folder_made_otherwise(tmp_path, change):
+    prepared.claim(tmp_path, **SETTINGS)
+    ((name, value),) = change.items()
+    with pytest.raises(BadInput, match=f"prepared with {name} {SETTINGS[name]}, now it is {value}; choose another"):
+        prepared.claim(tmp_path, **{**SETTINGS, **change})
+    assert prepared.describe(tmp_path) == SETTINGS
+
+
+def test_claim_refuses_samples_of_unknown_origin(tmp_path):
+    make_samples(tmp_path, [0])
+    with pytest.raises(BadInput, match=r"no prepared\.json"):
+        prepared.claim(tmp_path, **SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "7", json.dumps({**SETTINGS, "from_the_future": 1})],
+    ids=["empty", "cut", "a list", "a number", "unknown setting"],
+)
+def test_claim_refuses_a_prepared_json_that_it_does_not_understand(tmp_path, content):
+    (tmp_path / "prepared.json").write_text(content)
+    with pytest.raises(BadInput, match=rf"{tmp_path}"):
+        prepared.claim(tmp_path, **SETTINGS)
+
+
+def test_describe_asks_whether_this_is_a_prepared_folder(tmp_path):
+    with pytest.raises(BadInput, match=r"prepared\.json is missing.*g_simple_mask\.py"):
+        prepared.describe(tmp_path)

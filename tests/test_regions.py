@@ -1,0 +1,181 @@
+"""regions.py: the table of parts and regions, masks on the working grid, mean colours, colour maps."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facegan import regions
+from facegan.errors import BadInput
+
+# SPEC's two tables, written out by hand: trained models depend on every number here.
+ID_AND_REGION = {
+    "skin": (1, 0),
+    "nose": (2, 4),
+    "eye_g": (3, 6),
+    "l_eye": (4, 1),
+    "r_eye": (5, 1),
+    "l_brow": (6, 3),
+    "r_brow": (7, 3),
+    "l_ear": (8, 0),
+    "r_ear": (9, 0),
+    "mouth": (10, 2),
+    "u_lip": (11, 2),
+    "l_lip": (12, 2),
+    "hair": (13, 3),
+    "hat": (14, 6),
+    "ear_r": (15, 6),
+    "neck_l": (16, 6),
+    "neck": (17, 0),
+    "cloth": (18, 5),
+}
+
+SMALL = 16  # with blocks of 32 x 32 pixels
+
+
+def one_pixel(row: int, column: int, region: int = 0) -> np.ndarray:
+    bits = np.zeros((512, 512), np.uint8)
+    bits[row, column] = 1 << region
+    return bits
+
+
+def only(part: str) -> np.ndarray:
+    mask = np.zeros((512, 512), np.uint8)
+    mask[10, 20] = 255
+    return regions.masks_from_bits(regions.bits_from_parts({part: mask}), 512)
+
+
+def test_regions_stand_in_their_order():
+    assert list(regions.REGIONS) == ["skin", "eyes", "mouth", "hair", "nose", "clothes", "accessories"]
+
+
+def test_there_are_eighteen_parts():
+    assert set(regions.PARTS) == set(ID_AND_REGION)
+    assert len(regions.PARTS) == 18
+
+
+@pytest.mark.parametrize(("part", "label", "region"), [(p, *numbers) for p, numbers in ID_AND_REGION.items()])
+def test_part_has_its_id_and_its_region(part, label, region):
+    labels = np.zeros((512, 512), np.uint8)
+    labels[10, 20] = label
+    assert regions.PARTS[label - 1] == part
+    for masks in (only(part), regions.masks_from_bits(regions.bits_from_labels(labels), 512)):
+        assert [tuple(place) for place in np.argwhere(masks)] == [(10, 20, region)]
+
+
+def test_background_belongs_to_no_region():
+    assert not regions.bits_from_labels(np.zeros((512, 512), np.uint8)).any()
+
+
+@pytest.mark.parametrize("label", [19, 255])
+def test_an_id_beyond_the_table_is_refused(label):
+    labels = np.zeros((512, 512), np.uint8)
+    labels[511, 511] = label
+    with pytest.raises(BadInput, match=rf"unknown id {label}\b.*0\.\.18"):
+        regions.bits_from_labels(labels)
+
+
+@pytest.mark.parametrize("size", [64, 128, 256, 512])
+def test_one_pixel_in_any_corner_of_a_block_lights_the_block_and_no_other(size):
+    block = 512 // size
+    top, left = 5 * block, 9 * block
+    for row in (top, top + block - 1):
+        for column in (left, left + block - 1):
+            masks = regions.masks_from_bits(one_pixel(row, column, region=6), size)
+            assert masks.shape == (size, size, 7)
+            assert masks.dtype == np.uint8
+            assert [tuple(place) for place in np.argwhere(masks)] == [(5, 9, 6)]
+
+
+def test_masks_hold_zeros_and_ones():
+    full = np.full((512, 512), 0b1111111, np.uint8)
+    assert (regions.masks_from_bits(full, 64) == 1).all()
+
+
+pixels = st.tuples(st.integers(0, 511), st.integers(0, 511), st.integers(0, 6))
+
+
+@given(st.lists(pixels, max_size=60), st.sampled_from([SMALL, 128, 512]))
+def test_a_working_pixel_belongs_to_every_region_that_any_pixel_under_it_does(lit, size):
+    bits = np.zeros((512, 512), np.uint8)
+    for row, column, region in lit:
+        bits[row, column] |= 1 << region
+    block = 512 // size
+    expected = {(row // block, column // block, region) for row, column, region in lit}
+    assert {tuple(place) for place in np.argwhere(regions.masks_from_bits(bits, size)).tolist()} == expected
+
+
+def test_what_an_eye_covers_stays_skin_with_separate_parts_but_not_in_a_label_map():
+    skin, eye = np.zeros((2, 512, 512), np.uint8)
+    skin[100:200, 100:200] = 255
+    eye[140:150, 140:150] = 255
+    parts = regions.masks_from_bits(regions.bits_from_parts({"skin": skin, "l_eye": eye}), 512)
+    labels = np.where(eye != 0, 4, np.where(skin != 0, 1, 0)).astype(np.uint8)
+    merged = regions.masks_from_bits(regions.bits_from_labels(labels), 512)
+    assert parts[145, 145].tolist() == [1, 1, 0, 0, 0, 0, 0]
+    assert merged[145, 145].tolist() == [0, 1, 0, 0, 0, 0, 0]
+    assert parts[..., 0].sum() == 100 * 100
+    assert merged[..., 0].sum() == 100 * 100 - 10 * 10
+
+
+def test_mean_colours_of_a_picture_of_four_pixels():
+    image = np.array([[[10, 20, 30], [20, 40, 60]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
+    masks = np.zeros((2, 2, 7), np.uint8)
+    masks[0, :, 0] = 1  # skin: the upper row
+    masks[:, 1, 3] = 1  # hair: the right column, which shares a pixel with skin
+    masks[1, 0, 6] = 1  # accessories: one pixel
+    colors = regions.mean_colors(image, masks)
+    assert colors.dtype == np.float32
+    assert colors.tolist() == [[15, 30, 45], [0] * 3, [0] * 3, [137.5, 147.5, 157.5], [0] * 3, [0] * 3, [0, 0, 255]]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_mean_colours_are_those_of_a_plain_loop(seed):
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (6, 6, 3), np.uint8)
+    masks = (rng.random((6, 6, 7)) < rng.random(7)).astype(np.uint8)
+    expected = np.zeros((7, 3))
+    for region in range(7):
+        inside = [image[y, x].tolist() for y in range(6) for x in range(6) if masks[y, x, region]]
+        for channel in range(3):
+            if inside:
+                expected[region, channel] = sum(pixel[channel] for pixel in inside) / len(inside)
+    np.testing.assert_allclose(regions.mean_colors(image, masks), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("brightest", [256, 200])
+def test_mean_colours_stay_exact_when_the_sums_leave_float32s_integers(brightest):
+    """At 512 x 512 a bright region sums to 6.7e7, past 2^24, from where float32 no longer counts by ones."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(brightest - 30, brightest, (512, 512, 3)).astype(np.uint8)
+    masks = np.zeros((512, 512, 7), np.uint8)
+    for region in range(7):
+        masks[: 512 - 37 * region, : 511 - region, region] = 1
+    for region, color in enumerate(regions.mean_colors(image, masks)):
+        exact = image[masks[..., region] == 1].astype(np.float64).mean(axis=0)
+        np.testing.assert_allclose(color, exact, rtol=1e-6)
+
+
+def test_colour_map_of_three_pixels():
+    """One region, two regions, none."""
+    masks = np.zeros((1, 3, 7), np.uint8)
+    masks[0, 0, 2] = 1
+    masks[0, 1, [0, 2]] = 1
+    colors = np.zeros((7, 3), np.float32)
+    colors[0], colors[2], colors[5] = (100, 0, 50), (200, 30, 51), (9, 9, 9)
+    cmask = regions.color_map(masks, colors)
+    assert cmask.dtype == np.float32
+    assert cmask.tolist() == [[[200, 30, 51], [150, 15, 50.5], [0, 0, 0]]]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_colour_map_is_that_of_a_plain_loop(seed):
+    rng = np.random.default_rng(seed)
+    masks = rng.integers(0, 2, (4, 4, 7)).astype(np.uint8)
+    colors = (rng.random((7, 3)) * 255).astype(np.float32)
+    cmask = regions.color_map(masks, colors)
+    for y in range(4):
+        for x in range(4):
+            covering = [colors[region].astype(float) for region in range(7) if masks[y, x, region]]
+            expected = sum(covering) / len(covering) if covering else np.zeros(3)
+            np.testing.assert_allclose(cmask[y, x], expected, rtol=1e-5)
