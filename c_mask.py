@@ -31,9 +31,9 @@ def make_color_mask(k: int, data: Path, png: bool) -> str:
         data / "samples" / f"{k}.npz", Masks=(None, None, len(regions.REGIONS)), Colors=(len(regions.REGIONS), 3)
     )
     cmask = regions.color_map(masks, colors)
+    prepared.write_npz(data / "color_masks" / f"{k}.npz", cmask=cmask)
     if png:
         write_png(data / "color_masks" / f"{k}.png", cmask)
-    prepared.write_npz(data / "color_masks" / f"{k}.npz", cmask=cmask)
     return jobs.DONE
 
 
@@ -46,9 +46,9 @@ def write_png(path: Path, cmask: np.ndarray) -> None:
 def add_missing_pngs(data: Path, numbers: list[int]) -> None:
     """--png after a run without it: the pictures come from the colour maps that are there."""
     for k in numbers:
-        path = data / "color_masks" / f"{k}.png"
-        if not path.exists():
-            write_png(path, prepared.read_npz(path.with_suffix(".npz"), cmask=(None, None, 3))[0])
+        path = data / "color_masks" / f"{k}.npz"
+        if not prepared.is_current(path.with_suffix(".png"), path):
+            write_png(path.with_suffix(".png"), prepared.read_npz(path, cmask=(None, None, 3))[0])
 
 
 def show(data: Path, numbers: list[int]) -> None:

@@ -1,5 +1,6 @@
 """The raw CelebAMask-HQ dataset: find what is on disk, read one face, refuse what is not as it should be."""
 
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,29 +41,24 @@ def find_faces(source: Path, layout: str = "auto") -> tuple[str, list[RawFace]]:
             else "run `python data/make_sample.py` or point --source at CelebAMask-HQ"
         )
         raise BadInput(f"no folder {PHOTOS}/ in {source}; {hint} (README, 'CelebAMask-HQ step by step').")
-    if layout == "auto":
-        layout = "parts" if (source / PART_MASKS).is_dir() else "merged"
-    folder = source / (PART_MASKS if layout == "parts" else LABEL_MAPS)
-    if not folder.is_dir():
+    photos = numbered(source / PHOTOS, ".jpg")
+    if not photos:
+        raise BadInput(f"{source / PHOTOS} holds no <k>.jpg; unpack the dataset's photographs there.")
+    part_masks = find_part_masks(source / PART_MASKS) if layout != "merged" else {}
+    label_maps = numbered(source / LABEL_MAPS, ".png") if not part_masks and layout != "parts" else {}
+    if not (part_masks or label_maps):
         raise BadInput(
             f"{source} has photos but no masks: looked for {PART_MASKS}/<k // 2000>/<k:05d>_<part>.png "
             f"and {LABEL_MAPS}/<k>.png with --layout {layout}; unpack the dataset's masks there."
         )
-    photos = numbered(source / PHOTOS, ".jpg")
-    masks = find_part_masks(folder) if layout == "parts" else numbered(folder, ".png")
-    if not photos:
-        raise BadInput(f"{source / PHOTOS} holds no <k>.jpg; unpack the dataset's photographs there.")
-    return layout, [
-        RawFace(k, photos.get(k), masks.get(k, {}), None)
-        if layout == "parts"
-        else RawFace(k, photos.get(k), {}, masks.get(k))
-        for k in sorted(photos.keys() | masks.keys())
-    ]
+    numbers = sorted(photos.keys() | part_masks.keys() | label_maps.keys())
+    faces = [RawFace(k, photos.get(k), part_masks.get(k, {}), label_maps.get(k)) for k in numbers]
+    return "parts" if part_masks else "merged", faces
 
 
 def numbered(folder: Path, suffix: str) -> dict[int, Path]:
-    """The files of a folder that are named <number><suffix>, by number."""
-    return {int(p.stem): p for p in folder.iterdir() if p.suffix == suffix and p.stem.isdecimal()}
+    """The files of a folder that are named <number><suffix>, by number; none where there is no folder."""
+    return {int(p.stem): p for p in folder.glob(f"*{suffix}") if p.stem.isdecimal()}
 
 
 def find_part_masks(folder: Path) -> dict[int, dict[str, Path]]:
@@ -136,9 +132,12 @@ def check_mask_size(path: Path, width: int, height: int) -> None:
 def decode(path: Path, check_size) -> Image.Image:
     """Decode a picture after check_size(width, height) agreed to its header. Raises BadInput when it is damaged."""
     try:
-        with Image.open(path) as picture:
+        content = io.BytesIO(path.read_bytes())
+        with Image.open(content) as picture:
             check_size(*picture.size)
-            picture.load()  # Pillow refuses truncated files, where OpenCV paints the rest grey
+            picture.verify()  # a PNG's checksums, which decoding skips
+        with Image.open(content) as picture:
+            picture.load()  # refuses truncated files, where OpenCV paints the rest grey
             return picture
     except BadInput:
         raise

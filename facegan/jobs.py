@@ -1,6 +1,7 @@
 """One function over many faces: all cores, a progress bar, report.csv, a last line that counts, an exit status."""
 
 import csv
+import io
 import multiprocessing
 import os
 import signal
@@ -61,7 +62,7 @@ def run(
         there = {k for k in there if prepared.is_current(folder / f"{k}.npz", made_from / f"{k}.npz")}
     open_tasks = {k: task for k, task in tasks.items() if k not in there}
     report = Report(folder, part, keep=tasks.keys() - open_tasks.keys())
-    counts = Counter(skipped=len(tasks) - len(open_tasks))
+    counts = Counter(done=0, skipped=len(tasks) - len(open_tasks))
     try:
         for k, status, detail in each(work, open_tasks, folder.name, workers, prepare_worker):
             counts[status] += 1
@@ -103,7 +104,11 @@ def in_parallel(guarded, tasks: dict, workers: int, prepare_worker) -> Iterator[
     context = multiprocessing.get_context("spawn")  # fork would copy locks that other threads hold
     pool = ProcessPoolExecutor(workers, context, initializer=start_worker, initargs=(prepare_worker,))
     try:
-        yield from pool.map(guarded, tasks.items(), chunksize=max(1, min(16, len(tasks) // (4 * workers))))
+        # The workers inherit the mask: Ctrl-C is for this process, which lets running items end.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        outcomes = pool.map(guarded, tasks.items(), chunksize=max(1, min(16, len(tasks) // (4 * workers))))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        yield from outcomes
     except BrokenProcessPool:
         raise BadInput(
             "a worker process died (out of memory?); what is done stays: run again with fewer --workers to go on."
@@ -117,7 +122,6 @@ def one_opencv_thread() -> None:
 
 
 def start_worker(prepare_worker) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which lets running items end
     threading.Thread(target=follow_parent, daemon=True).start()
     if prepare_worker:
         prepare_worker()
@@ -139,23 +143,30 @@ def guard(work, item: tuple[int, object]) -> tuple[int, str, str]:
 
 
 class Report:
-    """report.csv: k, status, detail of every item that is not simply done. Rows of items skipped now are kept."""
+    """report.csv: k, status, detail of every item that is not simply done.
+
+    Rows of items that are skipped now are kept. A row is in the file as soon as it is known, so that a kill loses none.
+    """
+
+    HEADER = ("k", "status", "detail")
 
     def __init__(self, folder: Path, part: str, keep: Iterable[int]):
         self.path = folder / ("report.csv" if part == "1/1" else f"report-{part.replace('/', '-of-')}.csv")
-        self.rows: dict[int, tuple[int, str, str]] = {}
+        keep = {str(k) for k in keep}
+        self.rows: dict[int, tuple] = {}
         if self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.reader(file) if len(row) == 3 and row[0].isdecimal()]
-            keep = set(keep)
-            self.rows = {int(k): (int(k), status, detail) for k, status, detail in rows if int(k) in keep}
+                self.rows = {int(row[0]): tuple(row) for row in csv.reader(file) if len(row) == 3 and row[0] in keep}
+        self.write()
 
     def add(self, k: int, status: str, detail: str) -> None:
         if status != DONE:
             self.rows[k] = (k, status, detail)
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(self.rows[k])
 
     def write(self) -> None:
-        with prepared.atomic(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["k", "status", "detail"])
-            writer.writerows(self.rows[k] for k in sorted(self.rows))
+        """Write all rows again, in the order of their numbers."""
+        text = io.StringIO()
+        csv.writer(text).writerows([self.HEADER, *(self.rows[k] for k in sorted(self.rows))])
+        prepared.write_text(self.path, text.getvalue())

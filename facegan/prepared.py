@@ -11,7 +11,6 @@ import json
 import os
 import socket
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +92,7 @@ def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
             arrays = [archive[name] for name in shapes]
     except FileNotFoundError:
         raise BadInput(f"{path} is missing; run {maker}") from None
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # a damaged zip can raise anything from zlib.error to NotImplementedError
         raise BadInput(f"{path} is damaged ({error}); delete it and run {maker} again") from None
     for (name, shape), array in zip(shapes.items(), arrays, strict=True):
         if len(shape) != array.ndim or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
@@ -152,7 +151,10 @@ def describe(data: Path) -> dict:
     """What prepared.json says: size, source, layout, resample. Raises BadInput when it is missing or damaged."""
     path = data / "prepared.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(settings, dict):
+            raise ValueError(settings)
+        return settings
     except FileNotFoundError:
         raise BadInput(
             f"{path} is missing: is {data} a prepared folder? Run `python g_simple_mask.py --out {data}`."
@@ -172,9 +174,9 @@ def claim(data: Path, **settings) -> None:
     (data / "samples").mkdir(parents=True, exist_ok=True)
     if (data / "prepared.json").exists():
         for name, recorded in describe(data).items():
-            if recorded != settings[name]:
+            if recorded != settings.get(name):
                 raise BadInput(
-                    f"{data} was prepared with {name} {recorded}, now it is {settings[name]}; "
+                    f"{data} was prepared with {name} {recorded}, now it is {settings.get(name)}; "
                     f"choose another --out, or delete {data} to start again."
                 )
     elif indices(data, "samples"):
