@@ -45,8 +45,9 @@ def photo_path(out: Path, k: int) -> Path:
     return out / celebamask.PHOTOS / f"{k}.jpg"
 
 
-def write_item(k: int, out: Path, seed: int) -> str:
+def write_item(item: tuple[int, None], out: Path, seed: int) -> None:
     """Draw picture k and write its masks, then the photograph, whose presence says that k is complete."""
+    k, _ = item
     image, parts, _ = synthetic.draw_face(seed, k)
     folder = out / celebamask.PART_MASKS / str(k // 2000)
     for part, mask in parts.items():
@@ -54,7 +55,6 @@ def write_item(k: int, out: Path, seed: int) -> str:
         prepared.write_bytes(folder / f"{k:05d}_{part}.png", png.tobytes())
     jpg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
     prepared.write_bytes(photo_path(out, k), jpg.tobytes())
-    return jobs.DONE
 
 
 def claim_folder(out: Path, seed: int) -> None:
@@ -98,7 +98,7 @@ def make_sample(out: Path, count: int, seed: int, workers: int = 0) -> int:
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
         prepared.remove_leftovers(folder)
-    todo = {k: k for k in range(count) if not photo_path(out, k).exists()}
+    todo = {k: None for k in range(count) if not photo_path(out, k).exists()}
     try:
         for _ in jobs.each(partial(write_item, out=out, seed=seed), todo, out.name, workers, jobs.one_opencv_thread):
             pass  # drawn and written by the workers

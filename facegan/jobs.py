@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -61,14 +62,15 @@ def run(
     if made_from:
         there = {k for k in there if prepared.is_current(folder / f"{k}.npz", made_from / f"{k}.npz")}
     open_tasks = {k: task for k, task in tasks.items() if k not in there}
-    report = Report(folder, part, keep=tasks.keys() - open_tasks.keys())
+    report = Report(folder, part)
+    report.tidy(keep=tasks.keys() - open_tasks.keys())
     counts = Counter(done=0, skipped=len(tasks) - len(open_tasks))
     try:
-        for k, status, detail in each(work, open_tasks, folder.name, workers, prepare_worker):
-            counts[status] += 1
-            report.add(k, status, detail)
+        with closing(each(partial(report.noting, work), open_tasks, folder.name, workers, prepare_worker)) as outcomes:
+            for status in outcomes:
+                counts[status] += 1
     finally:
-        report.write()
+        report.tidy(keep=tasks.keys())
     print(f"{folder}: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n or status == DONE))
     if counts[REFUSED]:
         print(f"The reasons are in {report.path}.")
@@ -76,39 +78,40 @@ def run(
 
 
 def each(
-    work: Callable[..., str],
+    work: Callable[[tuple[int, object]], object],
     tasks: dict[int, object],
     description: str,
     workers: int = 0,
     prepare_worker: Callable[[], None] | None = None,
-) -> Iterator[tuple[int, str, str]]:
-    """Yield (k, status, detail) of work(tasks[k]) for every k, in order, with a progress bar. Arguments as in run()."""
+) -> Iterator:
+    """Yield work((k, tasks[k])) for every k, in order, with a progress bar. Other arguments as in run()."""
     if workers < 0:
         raise BadInput(f"--workers {workers}: expected 0 (all cores) or more.")
     workers = min(workers or available_cores(), len(tasks))
-    guarded = partial(guard, work)
     with tqdm(total=len(tasks), desc=description, unit="face", smoothing=0.05, disable=not tasks) as bar:
         if workers <= 1:
             if prepare_worker and tasks:
                 prepare_worker()
-            outcomes = map(guarded, tasks.items())
+            results = map(work, tasks.items())
         else:
-            outcomes = in_parallel(guarded, tasks, workers, prepare_worker)
-        for outcome in outcomes:
-            yield outcome
+            results = in_parallel(work, tasks, workers, prepare_worker)
+        for result in results:
+            yield result
             bar.update()
 
 
-def in_parallel(guarded, tasks: dict, workers: int, prepare_worker) -> Iterator[tuple[int, str, str]]:
-    """The same as map(guarded, tasks.items()), on several processes."""
+def in_parallel(work, tasks: dict, workers: int, prepare_worker) -> Iterator:
+    """The same as map(work, tasks.items()), on several processes."""
     context = multiprocessing.get_context("spawn")  # fork would copy locks that other threads hold
     pool = ProcessPoolExecutor(workers, context, initializer=start_worker, initargs=(prepare_worker,))
     try:
         # The workers inherit the mask: Ctrl-C is for this process, which lets running items end.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        outcomes = pool.map(guarded, tasks.items(), chunksize=max(1, min(16, len(tasks) // (4 * workers))))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        yield from outcomes
+        try:
+            results = pool.map(work, tasks.items(), chunksize=max(1, min(16, len(tasks) // (4 * workers))))
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        yield from results
     except BrokenProcessPool:
         raise BadInput(
             "a worker process died (out of memory?); what is done stays: run again with fewer --workers to go on."
@@ -133,40 +136,40 @@ def follow_parent() -> None:
     os._exit(1)
 
 
-def guard(work, item: tuple[int, object]) -> tuple[int, str, str]:
-    """Run one task; a bad item becomes a status instead of an error."""
-    k, task = item
-    try:
-        return k, work(task), ""
-    except BadInput as error:
-        return k, REFUSED, str(error)
-
-
 class Report:
-    """report.csv: k, status, detail of every item that is not simply done.
-
-    Rows of items that are skipped now are kept. A row is in the file as soon as it is known, so that a kill loses none.
-    """
+    """report.csv: k, status, detail of every item that is not simply done."""
 
     HEADER = ("k", "status", "detail")
 
-    def __init__(self, folder: Path, part: str, keep: Iterable[int]):
+    def __init__(self, folder: Path, part: str):
         self.path = folder / ("report.csv" if part == "1/1" else f"report-{part.replace('/', '-of-')}.csv")
+
+    def noting(self, work: Callable[..., str], item: tuple[int, object]) -> str:
+        """Run one task and return its status; a bad item becomes a status instead of an error.
+
+        The worker itself notes the row, at once, so that neither Ctrl-C nor a kill loses it.
+        """
+        k, task = item
+        try:
+            status, detail = work(task), ""
+        except BadInput as error:
+            status, detail = REFUSED, str(error)
+        if status != DONE:
+            with self.path.open("ab") as file:  # appended in one write, so rows of several workers stay whole
+                file.write(csv_text([(k, status, detail)]).encode())
+        return status
+
+    def tidy(self, keep: Iterable[int]) -> None:
+        """Keep the rows of the items in keep, in the order of their numbers."""
         keep = {str(k) for k in keep}
-        self.rows: dict[int, tuple] = {}
+        rows: dict[int, list[str]] = {}
         if self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:
-                self.rows = {int(row[0]): tuple(row) for row in csv.reader(file) if len(row) == 3 and row[0] in keep}
-        self.write()
+                rows = {int(row[0]): row for row in csv.reader(file) if len(row) == 3 and row[0] in keep}
+        prepared.write_text(self.path, csv_text([self.HEADER, *(rows[k] for k in sorted(rows))]))
 
-    def add(self, k: int, status: str, detail: str) -> None:
-        if status != DONE:
-            self.rows[k] = (k, status, detail)
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerow(self.rows[k])
 
-    def write(self) -> None:
-        """Write all rows again, in the order of their numbers."""
-        text = io.StringIO()
-        csv.writer(text).writerows([self.HEADER, *(self.rows[k] for k in sorted(self.rows))])
-        prepared.write_text(self.path, text.getvalue())
+def csv_text(rows: Iterable[Iterable]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

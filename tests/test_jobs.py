@@ -194,9 +194,9 @@ def start_slow_job(root, tmp_path, folder, workers: int, *flags: str) -> subproc
 
 
 def kill_midway(root, tmp_path, folder, workers: int) -> None:
-    """Start SLOW_JOB, kill its parent process without warning once three items are there."""
+    """Start SLOW_JOB, kill its parent process without warning once three items and item 0 are there."""
     with start_slow_job(root, tmp_path, folder, workers) as process:
-        wait_until(lambda: len(stems(folder)) >= 3)
+        assert wait_until(lambda: len(stems(folder)) >= 3 and "0" in stems(folder))
         process.send_signal(signal.SIGKILL)
         process.stderr.close()
     assert len(stems(folder)) < 100
@@ -219,9 +219,10 @@ def alive(process: int) -> bool:
         return False
 
 
-def test_what_a_killed_run_found_odd_is_in_the_next_report(root, tmp_path, folder):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_killed_run_found_odd_is_in_the_next_report(root, tmp_path, folder, workers):
     """The item is there, so it is skipped: its row must not depend on how the first run ended."""
-    kill_midway(root, tmp_path, folder, workers=1)
+    kill_midway(root, tmp_path, folder, workers)
     run(folder, *["done"] * 100)
     assert ["0", "odd", ""] in report(folder)
 
