@@ -282,8 +282,9 @@ def train(args: Args) -> None:
 def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the training and the test faces, packed for reading."""
     numbers = prepared.complete_indices(args.data)
-    pipeline.pack(args.data, numbers, args.size)
     train_numbers, test_numbers = prepared.split(numbers)
+    runs.check_split(args, train_numbers, test_numbers)
+    pipeline.pack(args.data, numbers, args.size)
     return np.array(train_numbers), np.array(test_numbers)
 
 

@@ -25,12 +25,19 @@ class Checkpoints:
         self.manager = tf.train.CheckpointManager(self.checkpoint, str(run / "checkpoints"), max_to_keep=2)
 
     def restore(self, required: bool = False) -> int:
-        """Load the newest checkpoint, if there is one, and return its step. required: none is BadInput."""
-        if self.manager.latest_checkpoint:
-            self.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
-        elif required:
-            raise BadInput(f"no checkpoint in {self.manager.directory}: train first, with --train.")
-        return int(self.step)
+        """Load the newest checkpoint that can be read, if there is one, and return its step.
+
+        Raises BadInput when there are some and none can be read, or when there is none and one is required.
+        """
+        for path in reversed(self.manager.checkpoints):
+            try:
+                self.checkpoint.restore(path).assert_consumed()
+                return int(self.step)
+            except Exception as error:  # TensorFlow reports damage as anything from IndexError to DataLossError
+                print(f"{path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
+        if required or self.manager.checkpoints:
+            raise BadInput(f"no usable checkpoint in {self.manager.directory}: train into a new --run.")
+        return 0
 
     def save(self, step: int) -> None:
         self.step.assign(step)

@@ -50,6 +50,33 @@ def check_flags(args, recorded: dict) -> None:
             )
 
 
+def check_split(args, train_numbers: list[int], test_numbers: list[int]) -> None:
+    """Record the faces a run trains on in run/split.json; raise BadInput where they changed since.
+
+    Added or removed samples move the border between the splits: training would go on with former test faces, and
+    testing would judge by faces that were trained on. Testing on another dataset is free.
+    """
+    path = args.run / "split.json"
+    source = prepared.describe(args.data)["source"]
+    now = {"source": source, "train": train_numbers, "test": test_numbers}
+    if recorded_flags(args.run) and path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if args.train and (before["train"], before["test"]) != (train_numbers, test_numbers):
+            raise BadInput(
+                f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
+                f"({len(train_numbers)}): name a new folder with --run, or bring the samples back."
+            )
+        leaked = set(test_numbers) & set(before["train"]) if before["source"] == source else ()
+        if leaked:
+            raise BadInput(
+                f"{args.run} was trained on {len(leaked)} of what are test faces in {args.data} now "
+                f"(first: {min(leaked)}), as samples were removed since: bring them back, or train into a new --run."
+            )
+    elif args.train:
+        args.run.mkdir(parents=True, exist_ok=True)
+        prepared.write_text(path, json.dumps(now))
+
+
 def record_flags(args) -> None:
     """Write the flags that belong to the run to run/args.json."""
     flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in FREE_FLAGS}

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -389,8 +390,6 @@ def test_a_run_killed_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
 
 
 def test_a_run_goes_on_with_more_epochs_and_without_saying_its_flags_again(trained, prepared_64, tmp_path, monkeypatch):
-    import shutil
-
     run = tmp_path / "longer"
     shutil.copytree(trained, run)
     assert not call(monkeypatch, "--train", "--data", prepared_64, "--run", run, "--epochs", 7)
@@ -433,6 +432,31 @@ def test_nan_stops_the_run_and_is_never_saved(prepared_64, tmp_path, monkeypatch
     assert "nan at step" in message
     assert "--learning-rate" in message
     assert not list((run / "checkpoints").glob("*.index"))
+
+
+@pytest.mark.parametrize(("step", "sentence"), [("--train", "other training faces now"), ("--test", "first: 7")])
+def test_removed_samples_do_not_move_trained_faces_into_the_test_split(
+    step, sentence, trained, prepared_64, tmp_path, monkeypatch
+):
+    """Faces 0..7 of ten train. Without face 8, 0..6 of nine would: 7 would be judged although it trained."""
+    data = tmp_path / "nine"
+    shutil.copytree(prepared_64, data)
+    for name in ("samples", "color_masks", "face_ids"):
+        (data / name / "8.npz").unlink()
+    assert sentence in call(monkeypatch, step, "--data", data, "--run", trained, "--out", tmp_path / "out")
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(trained, prepared_64, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "damaged"
+    shutil.copytree(trained, run)
+    (newest,) = (run / "checkpoints").glob("ckpt-24.data*")
+    newest.write_bytes(newest.read_bytes()[:-5000])
+    assert not call(monkeypatch, "--train", "--data", prepared_64, "--run", run)
+    assert "ckpt-24 cannot be read" in capsys.readouterr().out
+    assert same(run, trained)
+    for data in (run / "checkpoints").glob("ckpt-*.data*"):
+        data.write_bytes(b"")
+    assert "no usable checkpoint" in call(monkeypatch, "--test", "--data", prepared_64, "--run", run)
 
 
 def test_resized_upsampling_of_a_constant_is_constant_inside():
