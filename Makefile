@@ -12,8 +12,7 @@ demo: $(DEMO_OUT)/grid.png  ## sample faces -> preprocess -> train -> test: one 
 	@echo "The result grid:  $(DEMO_OUT)/grid.png"
 	@echo "All results:      $(DEMO_OUT)/index.html"
 
-test: $(VENV)/dev  ## the whole test suite, and ruff
-	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
+test: lint  ## the whole test suite, and ruff
 	$(RUN) -m pytest
 
 bench: $(VENV)/dev  ## every benchmark, one table each

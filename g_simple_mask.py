@@ -60,7 +60,16 @@ def main() -> int:
     if args.size < 16 or regions.MASK_SIZE % args.size:
         raise BadInput(f"--size {args.size} does not divide {regions.MASK_SIZE}; use 64, 128, 256 or 512.")
     layout, faces = celebamask.find_faces(args.source, args.layout)
-    prepared.claim(args.out, size=args.size, source=str(args.source.resolve()), layout=layout, resample=args.resample)
+    if prepared.indices(args.out, "samples") and not (args.out / "prepared.json").exists():
+        raise BadInput(f"{args.out} holds samples but no prepared.json; choose another --out.")
+    prepared.claim(
+        args.out / "prepared.json",
+        f"choose another --out, or delete {args.out} to start again (if the dataset only moved, edit that file).",
+        size=args.size,
+        source=str(args.source.resolve()),
+        layout=layout,
+        resample=args.resample,
+    )
     print(f"{args.source}: {len(faces)} faces, {'a file for each part' if layout == 'parts' else 'merged label maps'}")
     return jobs.run(
         partial(prepare, out=args.out, size=args.size, resample=args.resample),

@@ -48,7 +48,7 @@ class Args:
     size: Literal[64, 128, 256, 512] = 256
     """working size S; the prepared folder must have the same"""
     epochs: int = 150
-    """passes over the training faces"""
+    """passes over the training faces; may be raised later"""
     batch_size: int = 16
     """faces a step"""
     learning_rate: float = 2e-4
@@ -64,6 +64,10 @@ class Args:
 
     upsampling: Literal["resize", "transpose"] = "resize"
     """resize: nearest neighbour + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
+    full_resolution: bool = True
+    """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
+    residual: bool = True
+    """paint the difference to the colour map, in logits; --no-residual, as published, paints from nothing"""
     norm: Literal["group", "batch"] = "group"
     """group: the same in training and testing, at any batch size. Published: batch"""
     ema_decay: float = 0.999
@@ -77,7 +81,14 @@ class Args:
 
 
 PUBLISHED = dict(
-    upsampling="transpose", norm="batch", ema_decay=0.0, flip=False, second_map="all", batch_statistics=True
+    full_resolution=False,
+    residual=False,
+    upsampling="transpose",
+    norm="batch",
+    ema_decay=0.0,
+    flip=False,
+    second_map="all",
+    batch_statistics=True,
 )
 """The published recipe, where it differs; it also shrank photographs by g_simple_mask.py --resample nearest."""
 
@@ -132,6 +143,14 @@ def conditions(batch: dict) -> dict:
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 
+class ColorLogits(layers.Layer):
+    """Masks and colour map (B, S, S, 10) -> logits of the colour map, (B, S, S, 3), colours held to 0.01..0.99."""
+
+    def call(self, masks_and_colors):
+        colors = keras.ops.clip(masks_and_colors[..., -3:], 0.01, 0.99)
+        return keras.ops.log(colors / (1 - colors))
+
+
 def Generator(args: Args) -> keras.Model:
     """U-Net: masks and colour map (B, S, S, 10), colours and face ID (B, 149) -> picture (B, S, S, 3) in 0..1."""
     levels = args.size.bit_length() - 1  # log2(S)
@@ -148,7 +167,15 @@ def Generator(args: Args) -> keras.Model:
         dropout = 0.5 if i < 3 else 0.0
         x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout)  # (B, 2, 2, 256) ... (B, S/2, S/2, 32)
         x = layers.Concatenate()([x, skip])  # (B, 2, 2, 512) ... (B, S/2, S/2, 64)
-    x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)
+    if args.full_resolution:
+        x = blocks.up(x, 32, args.norm, args.upsampling)  # (B, S, S, 32)
+        x = layers.Concatenate()([x, masks_and_colors])  # (B, S, S, 42)
+        x = blocks.convolve(x, 32, 3)  # (B, S, S, 32)
+        x = layers.Conv2D(3, 3, padding="same", kernel_initializer=blocks.initializer())(x)  # (B, S, S, 3)
+    else:
+        x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)
+    if args.residual:
+        x = layers.Add(dtype="float32")([x, ColorLogits(dtype="float32")(masks_and_colors)])  # (B, S, S, 3)
     picture = layers.Activation("sigmoid", dtype="float32")(x)
     return keras.Model([masks_and_colors, code], picture, name="generator")
 
@@ -223,9 +250,11 @@ def make_train_step(args: Args, state: State):
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             rec = generator([tf.concat([masks, seen["cmask"]], -1), code], training=True)  # (B, S, S, 3)
             man = generator([tf.concat([masks2, seen["cmask2"]], -1), code], training=True)  # (B, S, S, 3)
-            real_logits = discriminator([masks, target], training=True)
-            rec_logits = discriminator([masks, rec], training=True)
-            man_logits = discriminator([masks2, man], training=True)
+            real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
+            # One pass for both fakes: the sum of two gradients is the same in either order, that of three is not, and
+            # a resumed run would differ in the last bits.
+            fakes = [tf.concat([masks, masks2], 0), tf.concat([rec, man], 0)]
+            rec_logits, man_logits = tf.split(discriminator(fakes, training=True), 2)
 
             g_gan = gan_loss(rec_logits, real=True) + gan_loss(man_logits, real=True)
             l1 = reconstruction_loss(target, rec)
@@ -255,28 +284,29 @@ def train(args: Args) -> None:
         raise BadInput(
             f"--batch-size {args.batch_size} is more than the {len(train_numbers)} training faces; lower it."
         )
-    runs.record_flags(args)
-    state = State(args)
-    step = state.checkpoints.restore()
-    train_step = make_train_step(args, state)
-    shown = shown_batch(args, train_numbers, test_numbers)
     last = args.epochs * steps
-    with checkpoints.stop_on_signal() as stops, report.Progress(args.run, step, last, args.batch_size) as progress:
-        while step < last:
-            epoch, first_step = divmod(step, steps)
-            for batch in training_batches(args, train_numbers, pool, epoch, first_step):
-                losses = train_step(batch, tf.constant(step))
-                step += 1
-                progress.update(step, losses)
-                if stops or progress.time_to_save():
-                    progress.check_finite(step, losses)
-                    state.checkpoints.save(step)
+    with checkpoints.training_in(args.run) as stops:
+        runs.record_flags(args)
+        state = State(args)
+        step = state.checkpoints.restore()
+        train_step = make_train_step(args, state)
+        shown = shown_batch(args, train_numbers, test_numbers)
+        with report.Progress(args.run, step, last, args.batch_size) as progress:
+            while step < last:
+                epoch, first_step = divmod(step, steps)
+                for batch in training_batches(args, train_numbers, pool, epoch, first_step):
+                    losses = train_step(batch, tf.constant(step))
+                    step += 1
+                    progress.update(step, losses)
+                    if (stops or progress.time_to_save()) and step % steps:
+                        state.checkpoints.save(step)
+                        if stops:
+                            raise KeyboardInterrupt
+                state.checkpoints.save(step)
+                progress.show_grid(epoch + 1, step, grid(paint(args, state.average, shown), shown["caption"]))
                 if stops:
                     raise KeyboardInterrupt
-            progress.check_finite(step, losses)
-            progress.show_grid(epoch + 1, step, grid(paint(args, state.average, shown), list(shown["caption"])))
-            state.checkpoints.save(step)
-    print(f"{args.run}: trained {step} steps, {args.epochs} epochs of {len(train_numbers)} faces")
+    print(f"{args.run}: trained {step} steps, {step // steps} epochs of {len(train_numbers)} faces")
 
 
 def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
@@ -328,31 +358,33 @@ def grid(painted: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
 
 def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """L1 in 0..1 of each face, (B,): the reconstruction inside the regions, the colour map there for comparison, and
-    the manipulated picture where both maps agree."""
+    the manipulated picture where both maps agree (NaN where they do so nowhere)."""
     inside = painted["masks"].any(-1)
     agree = inside & (painted["masks"] == painted["masks2"]).all(-1)
 
     def l1(name, where):
         difference = np.abs(painted["real"] - painted[name]).mean(-1)  # (B, S, S)
-        return (difference * where).sum((1, 2)) / np.maximum(where.sum((1, 2)), 1)
+        pixels = where.sum((1, 2))
+        return np.where(pixels, (difference * where).sum((1, 2)) / np.maximum(pixels, 1), np.nan)
 
     return {"l1_rec": l1("rec", inside), "l1_cmask": l1("cmask", inside), "l1_man_agree": l1("man", agree)}
 
 
 def test(args: Args) -> None:
     train_numbers, test_numbers = splits(args)
-    numbers = {"train": train_numbers, "test": test_numbers, "all": np.concatenate([train_numbers, test_numbers])}
-    numbers = numbers[args.split]
-    others = pipeline.draw_others(numbers, numbers, np.random.default_rng(args.seed))
-    state = State(args)
-    step = state.checkpoints.restore(required=True)
+    chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
+    numbers = np.concatenate(chosen)
+    # each split's second maps come from itself, the same ones whichever splits are painted
+    others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
+    generator = Generator(args)
+    step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
     args.out.mkdir(parents=True, exist_ok=True)
 
     rows, columns = [], []
     in_grid = set(numbers[np.linspace(0, len(numbers) - 1, min(8, len(numbers))).astype(int)])
     with tqdm(total=len(numbers), desc="painting", unit="face") as bar:
         for batch in batches(args, numbers, others, np.zeros((len(numbers), 2), bool)):
-            painted = paint(args, state.average, batch)
+            painted = paint(args, generator, batch)
             results = scores(painted)
             for i in range(len(painted["rec"])):
                 k, map_k = int(numbers[len(rows)]), int(others[len(rows)])
@@ -363,18 +395,19 @@ def test(args: Args) -> None:
                     columns.append({name: painted[name][i] for name in ROWS})
                 bar.update()
 
+    report.write_csv(args.out / "results.csv", rows)
+    title = f"pix2pix, {args.split} faces, step {step}"
+    report.write_page(args.out / "index.html", title, rows, dict(reversed(ROWS.items())))
     stacked = {name: np.stack([column[name] for column in columns]) for name in ROWS}
     report.save_png(args.out / "grid.png", grid(stacked, [str(row["k"]) for row in rows if row["k"] in in_grid]))
-    report.write_csv(args.out / "results.csv", rows)
-    report.write_page(args.out / "index.html", f"pix2pix, {args.split} faces, step {step}", rows, ROWS)
-    means = {name: float(np.mean([row[name] for row in rows])) for name in results}
+    means = {name: np.nanmean([row[name] for row in rows]) for name in results}
     print(", ".join(f"{name} {x:.4f}" for name, x in means.items()) + f" (mean of {len(rows)} {args.split} faces)")
     print(f"grid: {args.out / 'grid.png'}\npage: {args.out / 'index.html'}")
 
 
 def main() -> None:
     args = runs.parse(Args, PUBLISHED, __doc__)
-    runtime.start(args.seed, args.precision)
+    args.precision = runtime.start(args.seed, args.precision)
     if args.train:
         train(args)
     if args.test:

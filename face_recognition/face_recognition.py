@@ -17,7 +17,8 @@ from pathlib import Path
 import dlib
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # python face_recognition/face_recognition.py
+if not __package__:  # run as python face_recognition/face_recognition.py
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from facegan import cli, jobs, prepared
 from facegan.errors import BadInput
@@ -30,7 +31,7 @@ class Args(cli.BatchArgs):
     data: Path = Path("data/prepared")
     """prepared folder: reads samples/, writes face_ids/"""
     jitter: int = 0
-    """average the descriptor over this many randomly moved and mirrored copies (100 is usual, 100 x slower)"""
+    """average over this many randomly moved and mirrored copies (100 is usual, 100 x slower, never twice the same)"""
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,15 @@ def main() -> int:
     args = cli.parse(Args, description=__doc__)
     if args.jitter < 0:
         raise BadInput(f"--jitter {args.jitter}: expected 0 or more.")
+    numbers = prepared.sample_indices(args.data)
+    prepared.claim(
+        args.data / "face_ids" / "settings.json",
+        f"delete {args.data / 'face_ids'} to embed all faces again.",
+        jitter=args.jitter,
+    )
     return jobs.run(
         partial(embed, data=args.data, jitter=args.jitter),
-        {k: k for k in prepared.sample_indices(args.data)},
+        {k: k for k in numbers},
         args.data / "face_ids",
         workers=args.workers,
         overwrite=args.overwrite,

@@ -74,11 +74,12 @@ def read_photo(path: Path | None, size: int) -> Image.Image:
     """Decode a photograph as RGB. Raises BadInput when it is missing, damaged, not square or smaller than size."""
     if path is None:
         raise BadInput("photo missing")
-    photo = decode(path, lambda width, height: check_photo_size(path, width, height, size))
+    photo = decode(path, lambda header: check_photo(path, header, size))
     return photo if photo.mode == "RGB" else photo.convert("RGB")
 
 
-def check_photo_size(path: Path, width: int, height: int, size: int) -> None:
+def check_photo(path: Path, header: Image.Image, size: int) -> None:
+    width, height = header.size
     if width != height or width < size:
         raise BadInput(f"{path.name} is {width} x {height}; expected a square photo of at least {size} x {size}")
 
@@ -109,7 +110,7 @@ def read_part_mask(path: Path) -> np.ndarray:
 
 def read_mask(path: Path) -> np.ndarray:
     """A mask or label map, one 8-bit value a pixel, (512, 512) uint8; three equal channels count as one."""
-    mask = decode(path, lambda width, height: check_mask_size(path, width, height))
+    mask = decode(path, lambda header: check_mask(path, header))
     if mask.mode == "L":
         return np.asarray(mask)
     if mask.mode == "1":
@@ -120,21 +121,23 @@ def read_mask(path: Path) -> np.ndarray:
             return np.asarray(first)
         raise BadInput(f"{path.name} is colour-coded; expected one id a pixel (grey)")
     # A palette's indices may be ids or may be the order in which some tool met its colours: never guess.
-    kind = {"P": "a palette picture", "I": "16-bit", "I;16": "16-bit", "I;16B": "16-bit"}.get(mask.mode, mask.mode)
-    raise BadInput(f"{path.name} is {kind}; expected 8-bit grey")
+    raise BadInput(f"{path.name} is {'a palette picture' if mask.mode == 'P' else mask.mode}; expected 8-bit grey")
 
 
-def check_mask_size(path: Path, width: int, height: int) -> None:
+def check_mask(path: Path, header: Image.Image) -> None:
+    width, height = header.size
     if (width, height) != (regions.MASK_SIZE, regions.MASK_SIZE):
         raise BadInput(f"{path.name} is {width} x {height}; expected {regions.MASK_SIZE} x {regions.MASK_SIZE}")
+    if header.mode.startswith("I") or "16" in str(header.tile[0].args):  # Pillow would halve 16-bit colour silently
+        raise BadInput(f"{path.name} is 16-bit; expected 8-bit grey")
 
 
-def decode(path: Path, check_size) -> Image.Image:
-    """Decode a picture after check_size(width, height) agreed to its header. Raises BadInput when it is damaged."""
+def decode(path: Path, check) -> Image.Image:
+    """Decode a picture after check(header) agreed to it. Raises BadInput when it is damaged."""
     try:
         content = io.BytesIO(path.read_bytes())
         with Image.open(content) as picture:
-            check_size(*picture.size)
+            check(picture)
             picture.verify()  # a PNG's checksums, which decoding skips
         with Image.open(content) as picture:
             picture.load()  # refuses truncated files, where OpenCV paints the rest grey

@@ -1,28 +1,35 @@
 """Save and resume: checkpoints, the moving average of weights, Ctrl-C."""
 
+import shutil
 import signal
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from facegan import prepared
 from facegan.errors import BadInput
 
 
 class Checkpoints:
-    """The whole state of a training run in run/checkpoints: networks, optimizers, dropout seeds, step.
+    """The state of a training run in run/checkpoints: networks, optimizers, dropout seeds, step.
 
-    state: name -> network or optimizer. The newest two checkpoints are kept; TensorFlow writes each under a temporary
-    name, so that a kill leaves the one before.
+    state: name -> network or optimizer; fewer than were saved may be named, to test with. The newest two checkpoints
+    are kept; TensorFlow writes each under a temporary name, so that a kill leaves the one before.
     """
 
     def __init__(self, run: Path, **state):
+        self.folder = run / "checkpoints"
         self.step = tf.Variable(0, dtype=tf.int64)
         # lists of variables, not the objects: Keras models do not show TensorFlow the state of their dropout seeds
-        tracked = {name: list(thing.variables) for name, thing in state.items()}
-        self.checkpoint = tf.train.Checkpoint(step=self.step, **tracked)
-        self.manager = tf.train.CheckpointManager(self.checkpoint, str(run / "checkpoints"), max_to_keep=2)
+        self.state = {name: list(thing.variables) for name, thing in state.items()}
+        self.checkpoint = tf.train.Checkpoint(step=self.step, **self.state)
+        try:
+            self.manager = tf.train.CheckpointManager(self.checkpoint, str(self.folder), max_to_keep=2)
+        except ValueError:
+            raise BadInput(f"{self.folder / 'checkpoint'} is damaged: train into a new --run.") from None
 
     def restore(self, required: bool = False) -> int:
         """Load the newest checkpoint that can be read, if there is one, and return its step.
@@ -31,33 +38,54 @@ class Checkpoints:
         """
         for path in reversed(self.manager.checkpoints):
             try:
-                self.checkpoint.restore(path).assert_consumed()
+                self.checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
                 return int(self.step)
             except Exception as error:  # TensorFlow reports damage as anything from IndexError to DataLossError
                 print(f"{path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
         if required or self.manager.checkpoints:
-            raise BadInput(f"no usable checkpoint in {self.manager.directory}: train into a new --run.")
+            raise BadInput(f"no usable checkpoint in {self.folder}: train into a new --run.")
         return 0
 
     def save(self, step: int) -> None:
+        """Write checkpoint ckpt-<step>. Raises BadInput when a weight is not finite or the disk is full."""
+        for name, variables in self.state.items():
+            if not all(bool(tf.reduce_all(tf.math.is_finite(tf.cast(v, tf.float32)))) for v in variables):
+                raise BadInput(
+                    f"{name} is not finite at step {step} (NaN); {self.folder} keeps the last good state. "
+                    "Start a new --run with a lower --learning-rate, or with --precision float32."
+                )
         self.step.assign(step)
-        self.manager.save(step)
+        try:
+            self.manager.save(step)
+        except tf.errors.OpError as error:
+            remove_leftovers(self.folder)
+            raise BadInput(
+                f"cannot save step {step} in {self.folder} ({error.message.splitlines()[0]}); "
+                "the checkpoints before it are kept: make room, and the same command goes on from there."
+            ) from None
 
 
-def update_average(average: keras.Model, network: keras.Model, decay: float, step: tf.Tensor) -> None:
-    """average <- d * average + (1 - d) * network, BatchNorm's statistics included, inside a tf.function.
-
-    d rises as (1 + step) / (10 + step) to decay, so that early steps do not linger.
-    """
-    step = tf.cast(step, tf.float32)
-    d = tf.minimum(decay, (1.0 + step) / (10.0 + step))
-    for mean, value in zip(average.weights, network.weights, strict=True):
-        mean.assign(d * mean + (1.0 - d) * value)
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a save that was killed or found no room left behind."""
+    for leftover in folder.glob("*_temp*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 @contextmanager
-def stop_on_signal():
-    """Ctrl-C and SIGTERM ask the loop to stop after its step: yields a list that is empty until one came."""
+def training_in(run: Path) -> Iterator[list[int]]:
+    """Hold a run folder while training there; yields a list that is empty until Ctrl-C or SIGTERM asks to stop.
+
+    Raises BadInput when another process trains there.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    with prepared.lock(run / ".lock"), stop_on_signal() as stops:
+        remove_leftovers(run / "checkpoints")
+        yield stops
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM are noted in the list that is yielded, so that the loop can stop after its step."""
     stops: list[int] = []
 
     def request(number, frame):
@@ -70,3 +98,14 @@ def stop_on_signal():
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def update_average(average: keras.Model, network: keras.Model, decay: float, step: tf.Tensor) -> None:
+    """average <- d * average + (1 - d) * network, BatchNorm's statistics included, inside a tf.function.
+
+    d rises as (1 + step) / (10 + step) to decay, so that early steps do not linger.
+    """
+    step = tf.cast(step, tf.float32)
+    d = tf.minimum(decay, (1.0 + step) / (10.0 + step))
+    for mean, value in zip(average.weights, network.weights, strict=True):
+        mean.assign(d * mean + (1.0 - d) * value)

@@ -26,8 +26,7 @@ class BatchArgs:
 
 def parse(args_type, **options):
     """Read sys.argv into args_type, a dataclass with a docstring under each field. Wrong flags exit with status 2."""
-    # --png alone, without a --no-png beside it
-    return tyro.cli(args_type, config=(tyro.conf.FlagCreatePairsOff,), **options)
+    return tyro.cli(args_type, **options)
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -50,4 +49,6 @@ def run(main: Callable[[], int | None]) -> None:
             errno.EEXIST,
         ):
             raise
-        sys.exit(f"error: cannot write: {error}. What was finished stays; the same command goes on from here.")
+        sys.exit(
+            f"error: cannot write: {error}. What was finished stays; once there is room, the same command goes on."
+        )

@@ -55,22 +55,23 @@ def run(
     which is refused with that reason and never stops the others. workers: processes, 0 for all cores; 1 stays in this
     process. prepare_worker runs once in each. Returns the exit status: 1 when an item was refused, unless keep_going.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    prepared.remove_leftovers(folder)
     tasks = {k: tasks[k] for k in shard(sorted(tasks), part)}
-    there = set() if overwrite else set(prepared.indices(folder.parent, folder.name))
-    if made_from:
-        there = {k for k in there if prepared.is_current(folder / f"{k}.npz", made_from / f"{k}.npz")}
-    open_tasks = {k: task for k, task in tasks.items() if k not in there}
+    folder.mkdir(parents=True, exist_ok=True)
     report = Report(folder, part)
-    report.tidy(keep=tasks.keys() - open_tasks.keys())
-    counts = Counter(done=0, skipped=len(tasks) - len(open_tasks))
-    try:
-        with closing(each(partial(report.noting, work), open_tasks, folder.name, workers, prepare_worker)) as outcomes:
-            for status in outcomes:
-                counts[status] += 1
-    finally:
-        report.tidy(keep=tasks.keys())
+    with prepared.lock(folder / f".{report.path.name}.lock"):
+        prepared.remove_leftovers(folder)
+        there = set() if overwrite else set(prepared.indices(folder.parent, folder.name))
+        if made_from:
+            there = {k for k in there if prepared.is_current(folder / f"{k}.npz", made_from / f"{k}.npz")}
+        open_tasks = {k: task for k, task in tasks.items() if k not in there}
+        report.tidy(keep=tasks.keys() - open_tasks.keys())
+        counts = Counter(done=0, skipped=len(tasks) - len(open_tasks))
+        outcomes = each(partial(report.noting, work), open_tasks, folder.name, workers, prepare_worker)
+        try:
+            with closing(outcomes):
+                counts.update(outcomes)
+        finally:
+            report.tidy(keep=tasks.keys())
     print(f"{folder}: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n or status == DONE))
     if counts[REFUSED]:
         print(f"The reasons are in {report.path}.")

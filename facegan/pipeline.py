@@ -86,8 +86,8 @@ def color_map(masks: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
 
 
 def draw_others(numbers: np.ndarray, pool: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """For each face, another one of the pool: every face of the pool is drawn about equally often, never itself."""
+    """For each face another one of the pool, which holds the faces too; none is drawn twice, and never itself."""
     shuffled = rng.permutation(pool)
     place = {k: i for i, k in enumerate(shuffled)}
     shift = rng.integers(1, len(shuffled))
-    return np.array([shuffled[(place.get(k, i) + shift) % len(shuffled)] for i, k in enumerate(numbers)])
+    return np.array([shuffled[(place[k] + shift) % len(shuffled)] for k in numbers])

@@ -6,6 +6,7 @@ face_ids/<k>.npz     face_id float32 (128,); detected bool; box int32 (4,) left,
 prepared.json        the size, the raw dataset and the layout the samples were made from
 """
 
+import fcntl
 import io
 import json
 import os
@@ -53,6 +54,26 @@ def remove_leftovers(folder: Path) -> None:
             temporary.unlink(missing_ok=True)
         except PermissionError:
             pass  # alive, and somebody else's
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs; a killed process lets go too. BadInput when another process holds it."""
+    while True:
+        file = path.open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise BadInput(f"another job is writing into {path.parent}: wait for it, or name another folder.") from None
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            break
+        file.close()  # the one before removed it between our opening and our locking: once more
+    try:
+        yield
+    finally:
+        path.unlink()
+        file.close()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -125,13 +146,14 @@ def sample_indices(data: Path) -> list[int]:
 
 
 def complete_indices(data: Path) -> list[int]:
-    """The numbers of the samples, once each has its colour map and face ID. Else BadInput names the script."""
+    """The numbers of the samples. BadInput names the script to run unless each has a colour map and face ID as new."""
     samples = sample_indices(data)
     for folder in ("color_masks", "face_ids"):
-        if missing := sorted(set(samples) - set(indices(data, folder))):
+        missing = [k for k in samples if not is_current(data / folder / f"{k}.npz", data / "samples" / f"{k}.npz")]
+        if missing:
             raise BadInput(
-                f"{len(missing)} of {len(samples)} samples in {data} have no {folder}/<k>.npz (first: {missing[0]}): "
-                f"run `python {MAKERS[folder]} --data {data}`."
+                f"{len(missing)} of {len(samples)} samples in {data} have no {folder}/<k>.npz, or an older one "
+                f"(first: {missing[0]}): run `python {MAKERS[folder]} --data {data}`."
             )
     return samples
 
@@ -150,36 +172,35 @@ def split(numbers: list[int]) -> tuple[list[int], list[int]]:
 def describe(data: Path) -> dict:
     """What prepared.json says: size, source, layout, resample. Raises BadInput when it is missing or damaged."""
     path = data / "prepared.json"
+    if not path.exists():
+        raise BadInput(f"{path} is missing: is this a prepared folder? Run `python g_simple_mask.py --out {data}`.")
+    return read_settings(path)
+
+
+def read_settings(path: Path) -> dict:
+    """A .json file that holds an object. Raises BadInput when it does not."""
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(settings, dict):
-            raise ValueError(settings)
-        return settings
-    except FileNotFoundError:
-        raise BadInput(
-            f"{path} is missing: is {data} a prepared folder? Run `python g_simple_mask.py --out {data}`."
-        ) from None
-    except ValueError:
-        raise BadInput(
-            f"{path} is damaged: prepare into another folder, or delete {data} and prepare it again."
-        ) from None
+        if isinstance(settings, dict):
+            return settings
+    except (OSError, ValueError):
+        pass
+    raise BadInput(f"{path} is missing or damaged: choose another folder, or delete {path.parent} and make it again.")
 
 
-def claim(data: Path, **settings) -> None:
-    """Make the prepared folder, or check that what is there was made with the same settings.
+def claim(path: Path, remedy: str, **settings) -> None:
+    """Record with which settings a folder is made in path, or check that what is there was made with the same.
 
-    Samples of two datasets or sizes under one roof would train without an error and mean nothing, so a folder that
-    was made otherwise is refused with BadInput.
+    Results of two datasets, sizes or settings under one roof would train without an error and mean nothing, so other
+    settings are refused with BadInput, which ends in the remedy.
     """
-    (data / "samples").mkdir(parents=True, exist_ok=True)
-    if (data / "prepared.json").exists():
-        for name, recorded in describe(data).items():
-            if recorded != settings.get(name):
-                raise BadInput(
-                    f"{data} was prepared with {name} {recorded}, now it is {settings.get(name)}; "
-                    f"choose another --out, or delete {data} to start again."
-                )
-    elif indices(data, "samples"):
-        raise BadInput(f"{data} holds samples but no prepared.json; choose another --out.")
-    else:
-        write_text(data / "prepared.json", json.dumps(settings, indent=2) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        write_text(path, json.dumps(settings, indent=2) + "\n")
+        return
+    recorded = read_settings(path)
+    for name in settings | recorded:
+        if recorded.get(name) != settings.get(name):
+            raise BadInput(
+                f"{path.parent} was made with {name} {recorded.get(name)}, now it is {settings.get(name)}; {remedy}"
+            )

@@ -70,7 +70,7 @@ class Progress:
         self.writer = tf.summary.create_file_writer(str(run / "logs"))
         self.bar = tqdm(
             total=last * batch_size, initial=step * batch_size, desc=run.name, unit="img", smoothing=0.05,
-            mininterval=0.5 if sys.stderr.isatty() else 30,
+            mininterval=0.5 if sys.stderr.isatty() else 30, maxinterval=60,
         )  # fmt: skip
         self.saved = time.monotonic()
 
@@ -133,7 +133,8 @@ def write_page(path: Path, title: str, rows: list[dict], kinds: dict[str, str]) 
 
     kinds: suffix of the picture's file name -> caption, in the order to show.
     """
-    data = json.dumps([{name: round(x, 5) if isinstance(x, float) else x for name, x in row.items()} for row in rows])
+    rounded = [{name: round(x, 5) if isinstance(x, float) else x for name, x in row.items()} for row in rows]
+    data = json.dumps(rounded)  # a missing score is NaN, which JavaScript reads as such
     page = PAGE.substitute(title=html.escape(title), rows=data.replace("</", "<\\/"), kinds=json.dumps(kinds))
     prepared.write_text(path, page)
 
@@ -175,7 +176,7 @@ function draw() {
   at("faces").replaceChildren(...order.slice(page * perPage, (page + 1) * perPage).map(row => {
     const face = document.createElement("section"), text = document.createElement("p");
     face.className = "face";
-    text.textContent = Object.entries(row).map(([name, value]) => name + " " + value).join("   ");
+    text.textContent = Object.entries(row).map(([name, value]) => name + " " + value).join(" · ");
     face.append(text);
     for (const [suffix, caption] of Object.entries(kinds)) {
       const figure = document.createElement("figure"), image = new Image();

@@ -7,8 +7,22 @@ from pathlib import Path
 from facegan import cli, prepared
 from facegan.errors import BadInput
 
-FREE_FLAGS = {"train", "test", "data", "run", "split", "out", "epochs"}
-"""Flags that may differ from one call to the next. All others belong to the run."""
+UNRECORDED = {"train", "test", "run", "split", "out"}
+"""Flags of the call, not of the run."""
+
+FREE = {"data", "epochs", "batch_statistics"}
+"""Flags that the run remembers, but that may be said otherwise later. All others are bound: they made the weights."""
+
+BOUNDS = {
+    "epochs": (1, 10**9),
+    "batch_size": (1, 10**6),
+    "seed": (0, 2**32 - 1),
+    "learning_rate": (1e-12, 1e38),
+    "beta1": (0, 0.9999999),
+    "lambda_": (0, 1e9),
+    "ema_decay": (0, 0.9999999),
+}
+"""Smallest and largest value of each numeric flag."""
 
 
 def parse(args_type, published: dict, description: str):
@@ -23,11 +37,14 @@ def parse(args_type, published: dict, description: str):
     recorded = recorded_flags(args.run)
     if not args.train and not recorded:
         raise BadInput(f"no trained run in {args.run}: train first, with --train, or name one with --run.")
-    default = args_type(**(recorded or (published if args.published else {})))
+    try:
+        default = args_type(**(recorded or (published if args.published else {})))
+    except TypeError as error:
+        raise BadInput(f"{args.run / 'args.json'} is of another version ({error}): train into a new --run.") from None
     args = cli.parse(args_type, default=default, description=description)
-    for name in ("epochs", "batch_size"):
-        if getattr(args, name) < 1:
-            raise BadInput(f"--{name.replace('_', '-')} {getattr(args, name)}: expected 1 or more.")
+    for name, (low, high) in BOUNDS.items():
+        if not low <= getattr(args, name) <= high:
+            raise BadInput(f"{as_typed(name, getattr(args, name))}: expected {low} to {high}.")
     check_flags(args, recorded)
     return args
 
@@ -36,17 +53,29 @@ def recorded_flags(run: Path) -> dict:
     """The flags the run in this folder was trained with; {} before its first checkpoint, when nothing binds it yet."""
     if not (run / "checkpoints" / "checkpoint").exists():
         return {}
-    return json.loads((run / "args.json").read_text(encoding="utf-8"))
+    flags = prepared.read_settings(run / "args.json")
+    return flags | {"data": Path(flags["data"])} if "data" in flags else flags
+
+
+def as_typed(name: str, value) -> str:
+    """A flag as on the command line."""
+    flag = name.rstrip("_").replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{flag}" if value else f"--no-{flag}"
+    return f"--{flag} {value}"
 
 
 def check_flags(args, recorded: dict) -> None:
-    """Raise BadInput with both values where a flag differs from the one the run was trained with."""
+    """Raise BadInput with both values where a bound flag differs from the one the run was trained with."""
+    if recorded and args.precision == "auto":
+        args.precision = recorded["precision"]  # what auto chose on the machine where the run began
     for name, value in recorded.items():
+        if name in FREE or (name == "precision" and not args.train):
+            continue
         if getattr(args, name) != value:
-            flag = "--" + name.rstrip("_").replace("_", "-")
             raise BadInput(
-                f"{args.run} was trained with {flag} {value}, now it is {getattr(args, name)}: "
-                f"leave {flag} out to go on, or name a new folder with --run."
+                f"{args.run} was trained with {as_typed(name, value)}, now it is "
+                f"{as_typed(name, getattr(args, name))}: leave it out to go on, or name a new folder with --run."
             )
 
 
@@ -60,7 +89,7 @@ def check_split(args, train_numbers: list[int], test_numbers: list[int]) -> None
     source = prepared.describe(args.data)["source"]
     now = {"source": source, "train": train_numbers, "test": test_numbers}
     if recorded_flags(args.run) and path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = prepared.read_settings(path)
         if args.train and (before["train"], before["test"]) != (train_numbers, test_numbers):
             raise BadInput(
                 f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
@@ -79,6 +108,7 @@ def check_split(args, train_numbers: list[int], test_numbers: list[int]) -> None
 
 def record_flags(args) -> None:
     """Write the flags that belong to the run to run/args.json."""
-    flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in FREE_FLAGS}
+    flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED}
+    flags["data"] = str(args.data.resolve())
     args.run.mkdir(parents=True, exist_ok=True)
     prepared.write_text(args.run / "args.json", json.dumps(flags, indent=2) + "\n")

@@ -3,15 +3,15 @@
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only; the CUDA probes of a CPU machine are not news
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # most of the start-up noise; the first lines come before it
 
 # isort: split
 import keras
 import tensorflow as tf
 
 
-def start(seed: int, precision: str) -> None:
-    """Seed everything, let GPUs grow their memory, set the precision policy and say which one and why."""
+def start(seed: int, precision: str) -> str:
+    """Seed everything, let GPUs grow their memory, set the precision policy, say which one and why, and return it."""
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
     keras.utils.set_random_seed(seed)
@@ -19,6 +19,7 @@ def start(seed: int, precision: str) -> None:
     keras.mixed_precision.set_global_policy(policy)
     gpus = len(tf.config.list_physical_devices("GPU"))
     print(f"precision {policy} ({reason}) on {f'{gpus} GPU' if gpus else f'{os.cpu_count()} CPU cores'}")
+    return policy
 
 
 def fastest_precision() -> tuple[str, str]:

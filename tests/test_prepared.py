@@ -238,9 +238,13 @@ def test_too_few_samples_are_refused():
 SETTINGS = dict(size=64, source="/data/faces", layout="parts", resample="area")
 
 
+def claim(folder, **settings):
+    prepared.claim(folder / "prepared.json", "choose another", **settings)
+
+
 def test_claim_makes_the_folder_and_agrees_with_itself(tmp_path):
     for _ in range(2):
-        prepared.claim(tmp_path / "new", **SETTINGS)
+        claim(tmp_path / "new", **SETTINGS)
     assert prepared.describe(tmp_path / "new") == SETTINGS
 
 
@@ -248,17 +252,11 @@ def test_claim_makes_the_folder_and_agrees_with_itself(tmp_path):
     "change", [{"size": 128}, {"source": "/data/others"}, {"layout": "merged"}, {"resample": "nearest"}], ids=str
 )
 def test_claim_refuses_a_folder_made_otherwise(tmp_path, change):
-    prepared.claim(tmp_path, **SETTINGS)
+    claim(tmp_path, **SETTINGS)
     ((name, value),) = change.items()
-    with pytest.raises(BadInput, match=f"prepared with {name} {SETTINGS[name]}, now it is {value}; choose another"):
-        prepared.claim(tmp_path, **{**SETTINGS, **change})
+    with pytest.raises(BadInput, match=f"made with {name} {SETTINGS[name]}, now it is {value}; choose another"):
+        claim(tmp_path, **{**SETTINGS, **change})
     assert prepared.describe(tmp_path) == SETTINGS
-
-
-def test_claim_refuses_samples_of_unknown_origin(tmp_path):
-    make_samples(tmp_path, [0])
-    with pytest.raises(BadInput, match=r"no prepared\.json"):
-        prepared.claim(tmp_path, **SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +267,16 @@ def test_claim_refuses_samples_of_unknown_origin(tmp_path):
 def test_claim_refuses_a_prepared_json_that_it_does_not_understand(tmp_path, content):
     (tmp_path / "prepared.json").write_text(content)
     with pytest.raises(BadInput, match=rf"{tmp_path}"):
-        prepared.claim(tmp_path, **SETTINGS)
+        claim(tmp_path, **SETTINGS)
+
+
+def test_one_process_holds_a_lock(tmp_path, root):
+    program = f"import sys; sys.path.insert(0, {str(root)!r})\nfrom pathlib import Path\nfrom facegan import prepared\n"
+    program += f"with prepared.lock(Path({str(tmp_path / 'lock')!r})): pass"
+    with prepared.lock(tmp_path / "lock"):
+        refused = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "another job is writing" in refused.stderr
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_describe_asks_whether_this_is_a_prepared_folder(tmp_path):
