@@ -63,7 +63,7 @@ class Args:
     """auto takes the fastest that this machine has"""
 
     upsampling: Literal["resize", "transpose"] = "resize"
-    """resize: nearest neighbour + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
+    """resize: bilinear + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
     residual: bool = True
