@@ -112,7 +112,7 @@ def table(name: str, count: int, ways: dict, repeats: int) -> None:
             seconds[way].append(timed(work))
     plain, alone, *_ = seconds.values()
     plain_name, alone_name, *_ = ways
-    print(f"\n{name}, {count} faces\n| way | faces/s | x {plain_name} | x {alone_name} |\n|---|---|---|---|")
+    print(f"\n{name}, {count} faces\n\n| way | faces/s | x {plain_name} | x {alone_name} |\n|---|---|---|---|")
     for way, own in seconds.items():
         over = [np.median(np.divide(other, own)) for other in (plain, alone)]
         print(f"| {way} | {count / np.median(own):.1f} | {over[0]:.2f} | {over[1]:.2f} |")

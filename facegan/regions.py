@@ -82,5 +82,6 @@ def color_map(masks: np.ndarray, colors: np.ndarray) -> np.ndarray:
 
     masks (S, S, 7) of 0/1, colors (7, 3) in 0..255 -> (S, S, 3) float32 in 0..255.
     """
-    weights = masks.astype(np.float32)  # (S, S, 7)
-    return weights @ colors.astype(np.float32) / np.maximum(weights.sum(-1, keepdims=True), 1)
+    weights = BIT_MASKS.astype(np.float32)  # (128, 7): a pixel's regions take one of 128 combinations, each one colour
+    palette = weights @ colors.astype(np.float32) / np.maximum(weights.sum(1, keepdims=True), 1)  # (128, 3)
+    return palette.take(np.packbits(masks, axis=-1, bitorder="little")[..., 0], axis=0)
