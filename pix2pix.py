@@ -12,7 +12,8 @@ train, test. B is the batch, S the working size; pictures are 0..1 everywhere.
 from facegan import runtime  # first: it sets TensorFlow's environment
 
 # isort: split
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,46 +22,26 @@ import numpy as np
 import tensorflow as tf
 import tyro
 from keras import layers
-from tqdm import tqdm
 
 from facegan import blocks, checkpoints, cli, pipeline, prepared, report, runs
-from facegan.errors import BadInput
 from facegan.regions import REGIONS
 
 
 @dataclass
-class Args:
-    train: bool = False
-    """train, or go on training, in --run"""
-    test: bool = False
-    """paint the faces of --split into --out with the trained run"""
-    data: Path = Path("data/prepared")
-    """prepared folder"""
+class Args(runs.TrainingArgs):
     run: Path = Path("runs/pix2pix")
-    """folder of the run: flags, checkpoints, sample grids, TensorBoard logs"""
+    """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
     out: Path = Path("results/pix2pix")
     """where --test writes its pictures"""
-    split: Literal["test", "train", "all"] = "test"
-    """which faces --test paints: the last 20 %, the first 80 %, or all"""
-    published: bool = False
-    """begin a run with the published recipe's values; flags said beside it still count"""
 
-    size: Literal[64, 128, 256, 512] = 256
-    """working size S; the prepared folder must have the same"""
-    epochs: int = 150
-    """passes over the training faces; may be raised later"""
-    batch_size: int = 16
-    """faces a step"""
     learning_rate: float = 2e-4
     """Adam's, for both networks"""
     beta1: float = 0.5
     """Adam's first decay rate"""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
     """weight of the L1 and push losses against the GAN loss"""
-    seed: int = 0
-    """of weights, order, pairs, flips and dropout"""
-    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    """auto takes the fastest that this machine has"""
+    dropout: float = 0.5
+    """in the first three layers of the way up; the only noise"""
 
     upsampling: Literal["resize", "transpose"] = "resize"
     """resize: bilinear + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
@@ -96,32 +77,39 @@ PUBLISHED = dict(
 # --- dataset ----------------------------------------------------------------------------------------------------------
 
 
-def training_batches(args: Args, numbers: np.ndarray, pool: np.ndarray, epoch: int, first_step: int) -> tf.data.Dataset:
+def splits(args: Args) -> tuple[pipeline.Records, np.ndarray, np.ndarray]:
+    """The records of all faces, and the numbers of those that train and of those that test."""
+    train_numbers, test_numbers = prepared.split(prepared.complete_indices(args.data))
+    runs.check_split(args, train_numbers, test_numbers)
+    records = pipeline.Records(args.data, train_numbers + test_numbers, args.size, args.cache)
+    return records, np.array(train_numbers), np.array(test_numbers)
+
+
+def training_batches(args: Args, records, numbers, pool, epoch: int, first_step: int, context) -> tf.data.Dataset:
     """The batches of one epoch from first_step on. Order, pairs and flips depend on seed and epoch alone, so a resumed
-    epoch goes on with exactly the batches that are left."""
+    epoch goes on with exactly the batches that are left. context: which of several machines this is."""
     rng = np.random.default_rng([args.seed, epoch])
     order = rng.permutation(numbers)
     others = pipeline.draw_others(order, pool, rng)
     flips = rng.random((len(order), 2)) < 0.5 if args.flip else np.zeros((len(order), 2), bool)
-    skip = first_step * args.batch_size
-    return batches(args, order[skip:], others[skip:], flips[skip:], drop_remainder=True)
+    mine = pipeline.share(context, args.batch_size, first_step, order, others, flips)
+    return batches(records, *mine, context.get_per_replica_batch_size(args.batch_size))
 
 
-def batches(args: Args, numbers, others, flips, drop_remainder: bool = False) -> tf.data.Dataset:
-    """Batches of: image (B, S, S, 3) uint8; bits, bits2 (B, S, S) uint8; colors (B, 7, 3) in 0..1; face_id (B, 128)."""
-    data = str(args.data)
+def batches(records: pipeline.Records, numbers, others, flips, batch_size: int) -> tf.data.Dataset:
+    """Batches of: k, k2 (B,); image (B, S, S, 3) uint8; bits, bits2 (B, S, S) uint8; colors (B, 7, 3) in 0..1; face_id
+    (B, 128)."""
 
-    def load(k, other, flip):
-        face = pipeline.read_face(data, k, args.size)
-        bits2 = pipeline.read_face(data, other, args.size)["bits"]
+    def load(k, k2, flip):
+        face, bits2 = records.read(k), records.read(k2)["bits"]
         # the seven regions have no sides, so a mirrored map needs no swap of left and right parts
         image, bits = (tf.where(flip[0], tf.reverse(face[name], [1]), face[name]) for name in ("image", "bits"))
         bits2 = tf.where(flip[1], tf.reverse(bits2, [1]), bits2)
-        return {**face, "image": image, "bits": bits, "bits2": bits2}
+        return {**face, "image": image, "bits": bits, "bits2": bits2, "k": k, "k2": k2}
 
     dataset = tf.data.Dataset.from_tensor_slices((numbers, others, flips))
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.batch(args.batch_size, drop_remainder).prefetch(tf.data.AUTOTUNE)
+    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def conditions(batch: dict) -> dict:
@@ -143,14 +131,6 @@ def conditions(batch: dict) -> dict:
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 
-class ColorLogits(layers.Layer):
-    """Masks and colour map (B, S, S, 10) -> logits of the colour map, (B, S, S, 3), colours held to 0.01..0.99."""
-
-    def call(self, masks_and_colors):
-        colors = keras.ops.clip(masks_and_colors[..., -3:], 0.01, 0.99)
-        return keras.ops.log(colors / (1 - colors))
-
-
 def Generator(args: Args) -> keras.Model:
     """U-Net: masks and colour map (B, S, S, 10), colours and face ID (B, 149) -> picture (B, S, S, 3) in 0..1."""
     levels = args.size.bit_length() - 1  # log2(S)
@@ -164,7 +144,7 @@ def Generator(args: Args) -> keras.Model:
         skips.append(x)
     x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(code)])  # (B, 1, 1, 405)
     for i, skip in enumerate(reversed(skips)):
-        dropout = 0.5 if i < 3 else 0.0
+        dropout = args.dropout if i < 3 else 0.0
         x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout)  # (B, 2, 2, 256) ... (B, S/2, S/2, 32)
         x = layers.Concatenate()([x, skip])  # (B, 2, 2, 512) ... (B, S/2, S/2, 64)
     if args.full_resolution:
@@ -175,7 +155,8 @@ def Generator(args: Args) -> keras.Model:
     else:
         x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)
     if args.residual:
-        x = layers.Add(dtype="float32")([x, ColorLogits(dtype="float32")(masks_and_colors)])  # (B, S, S, 3)
+        colors = keras.ops.clip(masks_and_colors[..., -3:], 0.01, 0.99)  # (B, S, S, 3)
+        x = layers.Add(dtype="float32")([x, keras.ops.log(colors / (1 - colors))])  # (B, S, S, 3)
     picture = layers.Activation("sigmoid", dtype="float32")(x)
     return keras.Model([masks_and_colors, code], picture, name="generator")
 
@@ -204,6 +185,11 @@ def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
     """Binary cross-entropy of patches that should be found real, or fake."""
     labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+
+
+def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """The share of patches that the discriminator judges right."""
+    return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
 
 
 def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
@@ -239,12 +225,12 @@ class State:
         self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
 
 
-def make_train_step(args: Args, state: State):
-    """The training step as a graph: batch, step number -> losses by name."""
+def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
+    """The training step as a graph: batch, step number -> losses by name, means over all devices."""
     generator, discriminator = state.generator, state.discriminator
 
-    @tf.function
-    def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
+    def gradients(batch: dict) -> tuple[dict, list, list]:
+        """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
         seen = conditions(batch)
         target, masks, masks2, code = seen["target"], seen["masks"], seen["masks2"], seen["code"]
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
@@ -254,78 +240,96 @@ def make_train_step(args: Args, state: State):
             # One pass for both fakes: the sum of two gradients is the same in either order, that of three is not, and
             # a resumed run would differ in the last bits.
             fakes = [tf.concat([masks, masks2], 0), tf.concat([rec, man], 0)]
-            rec_logits, man_logits = tf.split(discriminator(fakes, training=True), 2)
+            fake_logits = discriminator(fakes, training=True)
+            rec_logits, man_logits = tf.split(fake_logits, 2)
 
             g_gan = gan_loss(rec_logits, real=True) + gan_loss(man_logits, real=True)
             l1 = reconstruction_loss(target, rec)
             l1_agree, push = manipulation_losses(target, man, masks, masks2)
             g_loss = g_gan + args.lambda_ * (l1 + l1_agree + push)
             d_loss = gan_loss(real_logits, True) + gan_loss(rec_logits, False) + gan_loss(man_logits, False)
-            g_scaled = state.generator_optimizer.scale_loss(g_loss)  # as it is, but under float16
-            d_scaled = state.discriminator_optimizer.scale_loss(d_loss)
+            # each device adds its part to a mean over the whole batch; scaled under float16 only
+            g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
+            d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
+        losses = {"g": g_loss, "d": d_loss, "gan": g_gan, "l1": l1, "l1_agree": l1_agree, "push": push}
+        losses |= {"acc_real": accuracy(real_logits, True), "acc_fake": accuracy(fake_logits, False)}
+        return (
+            losses,
+            generator_tape.gradient(g_part, generator.trainable_variables),
+            discriminator_tape.gradient(d_part, discriminator.trainable_variables),
+        )
 
-        for network, tape, loss, optimizer in (
-            (generator, generator_tape, g_scaled, state.generator_optimizer),
-            (discriminator, discriminator_tape, d_scaled, state.discriminator_optimizer),
-        ):
-            gradients = tape.gradient(loss, network.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+    if xla == "on":
+        gradients = tf.function(gradients, jit_compile=True)
+
+    def replica_step(batch: dict) -> dict[str, tf.Tensor]:
+        losses, g_gradients, d_gradients = gradients(batch)
+        state.generator_optimizer.apply_gradients(zip(g_gradients, generator.trainable_variables, strict=True))
+        state.discriminator_optimizer.apply_gradients(zip(d_gradients, discriminator.trainable_variables, strict=True))
+        return losses
+
+    @tf.function
+    def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        losses = strategy.run(replica_step, args=(batch,))
         checkpoints.update_average(state.average, generator, args.ema_decay, step)
-        return {"g": g_loss, "d": d_loss, "gan": g_gan, "l1": l1, "l1_agree": l1_agree, "push": push}
+        return runtime.mean_losses(losses)
 
     return train_step
 
 
-def train(args: Args) -> None:
-    train_numbers, test_numbers = splits(args)
+def train(args: Args, strategy: tf.distribute.Strategy) -> None:
+    records, train_numbers, test_numbers = splits(args)
     pool = train_numbers if args.second_map == "split" else np.concatenate([train_numbers, test_numbers])
-    steps = len(train_numbers) // args.batch_size  # an epoch; the few faces left over come first in another order
-    if not steps:
-        raise BadInput(
-            f"--batch-size {args.batch_size} is more than the {len(train_numbers)} training faces; lower it."
+    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    shown, captions = shown_batch(records, train_numbers, test_numbers)
+
+    def epoch_batches(epoch: int, first_step: int):
+        return strategy.distribute_datasets_from_function(
+            lambda context: training_batches(args, records, train_numbers, pool, epoch, first_step, context)
         )
-    last = args.epochs * steps
+
     with checkpoints.training_in(args.run) as stops:
-        runs.record_flags(args)
-        state = State(args)
-        step = state.checkpoints.restore()
-        train_step = make_train_step(args, state)
-        shown = shown_batch(args, train_numbers, test_numbers)
+        runs.record(args)
+        with strategy.scope():
+            state = State(args)
+        step, last = state.checkpoints.restore_together(), args.epochs * steps
+        make_step = partial(make_train_step, args, state, strategy)
+        train_step = make_step(
+            runtime.choose_xla(args.xla, make_step, epoch_batches(0, 0), state.checkpoints.variables)
+        )
         with report.Progress(args.run, step, last, args.batch_size) as progress:
             while step < last:
-                epoch, first_step = divmod(step, steps)
-                for batch in training_batches(args, train_numbers, pool, epoch, first_step):
+                for batch in epoch_batches(*divmod(step, steps)):
                     losses = train_step(batch, tf.constant(step))
                     step += 1
                     progress.update(step, losses)
-                    if (stops or progress.time_to_save()) and step % steps:
+                    stop, epoch_ends = runtime.stop_agreed(stops, step), step % steps == 0
+                    if stop or epoch_ends or progress.time_to_save():
                         state.checkpoints.save(step)
-                        if stops:
-                            raise KeyboardInterrupt
-                state.checkpoints.save(step)
-                progress.show_grid(epoch + 1, step, grid(paint(args, state.average, shown), shown["caption"]))
-                if stops:
-                    raise KeyboardInterrupt
+                    if epoch_ends and runtime.is_chief():
+                        progress.show_grid(step // steps, step, grid(paint(args, state.average, shown), captions))
+                    if stop:
+                        raise KeyboardInterrupt
     print(f"{args.run}: trained {step} steps, {step // steps} epochs of {len(train_numbers)} faces")
 
 
-def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the training and the test faces, packed for reading."""
-    numbers = prepared.complete_indices(args.data)
-    train_numbers, test_numbers = prepared.split(numbers)
-    runs.check_split(args, train_numbers, test_numbers)
-    pipeline.pack(args.data, numbers, args.size)
-    return np.array(train_numbers), np.array(test_numbers)
+def shown_batch(records, train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[dict, list[str]]:
+    """Up to four training and four test faces, always the same, for the grid of each epoch, and their captions."""
+    parts = {"train": train_numbers[:4], "test": test_numbers[:4]}
+    numbers = np.concatenate(list(parts.values()))
+    others = np.concatenate([np.roll(n, 1) for n in parts.values()])
+    batch = next(iter(batches(records, numbers, others, np.zeros((len(numbers), 2), bool), len(numbers))))
+    return batch, [f"{name} {k}" for name, n in parts.items() for k in n]
 
 
-def shown_batch(args: Args, train_numbers: np.ndarray, test_numbers: np.ndarray) -> dict:
-    """Up to four training and four test faces, always the same, for the grid of each epoch."""
-    parts = [(name, n[:4]) for name, n in (("train", train_numbers), ("test", test_numbers))]
-    numbers = np.concatenate([n for _, n in parts])
-    others = np.concatenate([np.roll(n, 1) for _, n in parts])
-    everything = replace(args, batch_size=len(numbers))
-    batch = next(iter(batches(everything, numbers, others, np.zeros((len(numbers), 2), bool))))
-    return {**batch, "caption": [f"{name} {k}" for name, n in parts for k in n]}
+def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
+    """Print what --train would do."""
+    train_numbers, test_numbers = prepared.split(prepared.complete_indices(args.data))
+    pipeline.check_size(args.data, args.size)
+    with strategy.scope():
+        state = State(args)
+    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    report.describe_run(args, steps, train_numbers, test_numbers, {state.generator: 2, state.discriminator: 3})
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
@@ -371,47 +375,32 @@ def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def test(args: Args) -> None:
-    train_numbers, test_numbers = splits(args)
+    records, train_numbers, test_numbers = splits(args)
+    if not runtime.is_chief():
+        return
     chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
     numbers = np.concatenate(chosen)
     # each split's second maps come from itself, the same ones whichever splits are painted
     others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    rows, columns = [], []
-    in_grid = set(numbers[np.linspace(0, len(numbers) - 1, min(8, len(numbers))).astype(int)])
-    with tqdm(total=len(numbers), desc="painting", unit="face") as bar:
-        for batch in batches(args, numbers, others, np.zeros((len(numbers), 2), bool)):
+    with report.Results(args.out, f"pix2pix, {args.split} faces, step {step}", numbers, ROWS) as results:
+        for batch in batches(records, numbers, others, np.zeros((len(numbers), 2), bool), args.batch_size):
             painted = paint(args, generator, batch)
-            results = scores(painted)
-            for i in range(len(painted["rec"])):
-                k, map_k = int(numbers[len(rows)]), int(others[len(rows)])
-                rows.append({"k": k, "map_k": map_k, **{name: float(x[i]) for name, x in results.items()}})
-                for name in ROWS:
-                    report.save_png(args.out / f"{k}_{name}.png", painted[name][i])
-                if k in in_grid:
-                    columns.append({name: painted[name][i] for name in ROWS})
-                bar.update()
-
-    report.write_csv(args.out / "results.csv", rows)
-    title = f"pix2pix, {args.split} faces, step {step}"
-    report.write_page(args.out / "index.html", title, rows, dict(reversed(ROWS.items())))
-    stacked = {name: np.stack([column[name] for column in columns]) for name in ROWS}
-    report.save_png(args.out / "grid.png", grid(stacked, [str(row["k"]) for row in rows if row["k"] in in_grid]))
-    means = {name: np.nanmean([row[name] for row in rows]) for name in results}
-    print(", ".join(f"{name} {x:.4f}" for name, x in means.items()) + f" (mean of {len(rows)} {args.split} faces)")
-    print(f"grid: {args.out / 'grid.png'}\npage: {args.out / 'index.html'}")
+            about = {"k": batch["k"].numpy(), "map_k": batch["k2"].numpy()}
+            results.add(painted, about | scores(painted))
 
 
 def main() -> None:
     args = runs.parse(Args, PUBLISHED, __doc__)
-    args.precision = runtime.start(args.seed, args.precision)
-    if args.train:
-        train(args)
-    if args.test:
-        test(args)
+    with runtime.explained():
+        strategy = runtime.start(args)
+        if args.dry_run:
+            return dry_run(args, strategy)
+        if args.train:
+            train(args, strategy)
+        if args.test:
+            test(args)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""The layers the networks are built from: down(), up(), normalisation, initialiser."""
+"""The layers the networks are built from: down(), up(), normalisation, dropout, initialiser."""
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 
@@ -10,13 +11,29 @@ def initializer() -> keras.initializers.Initializer:
 
 
 def normalise(x, norm: str):
-    """norm "batch": BatchNorm. "group": GroupNorm, 16 channels a group (Wu and He, ECCV 2018), the same at any batch
-    size and in training and testing. "none": x as it is."""
+    """norm "batch": BatchNorm, over all devices. "group": GroupNorm, 16 channels a group (Wu and He, ECCV 2018), the
+    same at any batch size and in training and testing. "none": x as it is."""
     if norm == "none":
         return x
     if norm == "batch":
-        return layers.BatchNormalization()(x)
+        return layers.BatchNormalization(synchronized=True)(x)
     return layers.GroupNormalization(groups=max(1, x.shape[-1] // 16))(x)
+
+
+class Dropout(layers.Dropout):
+    """Dropout that N devices apply to their N parts of a batch as one device does to the whole: all of them draw the
+    numbers of the whole batch, and take their own. keras.layers.Dropout would drop the same in every part."""
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        devices = tf.distribute.get_strategy().num_replicas_in_sync
+        b = tf.shape(x)[0]
+        drawn = tf.random.stateless_uniform((devices * b, *x.shape[1:]), self.seed_generator.next())
+        if devices > 1:
+            first = tf.distribute.get_replica_context().replica_id_in_sync_group * b
+            drawn = drawn[first : first + b]
+        return tf.where(drawn >= self.rate, x / (1 - self.rate), tf.zeros_like(x))
 
 
 def convolve(x, filters: int, kernel: int, strides: int = 1, norm: str = "none"):
@@ -40,7 +57,8 @@ def upsample(x, filters: int, upsampling: str, **options):
     """
     if upsampling == "transpose":
         return layers.Conv2DTranspose(filters, 4, 2, padding="same", kernel_initializer=initializer(), **options)(x)
-    x = layers.UpSampling2D(interpolation="bilinear")(x)
+    # in float32, as TensorFlow computes it anyway: in 16 bits XLA cannot compile its gradient
+    x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
     return layers.Conv2D(filters, 3, padding="same", kernel_initializer=initializer(), **options)(x)
 
 
@@ -48,5 +66,5 @@ def up(x, filters: int, norm: str, upsampling: str, dropout: float = 0.0):
     """upsample(), normalisation, dropout, ReLU: (B, H, W, C) -> (B, 2H, 2W, filters)."""
     x = normalise(upsample(x, filters, upsampling, use_bias=norm == "none"), norm)
     if dropout:
-        x = layers.Dropout(dropout)(x)
+        x = Dropout(dropout)(x)
     return layers.ReLU()(x)

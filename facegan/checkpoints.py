@@ -3,13 +3,13 @@
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from facegan import prepared
+from facegan import prepared, runtime
 from facegan.errors import BadInput
 
 
@@ -17,7 +17,8 @@ class Checkpoints:
     """The state of a training run in run/checkpoints: networks, optimizers, dropout seeds, step.
 
     state: name -> network or optimizer; fewer than were saved may be named, to test with. The newest two checkpoints
-    are kept; TensorFlow writes each under a temporary name, so that a kill leaves the one before.
+    are kept; TensorFlow writes each under a temporary name, so that a kill leaves the one before. Of several machines
+    only the chief saves, all restore: the run folder must be on a disk they share.
     """
 
     def __init__(self, run: Path, **state):
@@ -25,11 +26,19 @@ class Checkpoints:
         self.step = tf.Variable(0, dtype=tf.int64)
         # lists of variables, not the objects: Keras models do not show TensorFlow the state of their dropout seeds
         self.state = {name: list(thing.variables) for name, thing in state.items()}
+        self.variables = [variable for variables in self.state.values() for variable in variables]
         self.checkpoint = tf.train.Checkpoint(step=self.step, **self.state)
         try:
             self.manager = tf.train.CheckpointManager(self.checkpoint, str(self.folder), max_to_keep=2)
         except ValueError:
             raise BadInput(f"{self.folder / 'checkpoint'} is damaged: train into a new --run.") from None
+
+    def restore_together(self) -> int:
+        """restore() on every machine. Raises BadInput unless all of them find the same step."""
+        step = self.restore()
+        if runtime.mean_over_machines(step) != step:
+            raise BadInput(f"{self.folder} is not the same on all machines: name a --run on a disk that they share.")
+        return step
 
     def restore(self, required: bool = False) -> int:
         """Load the newest checkpoint that can be read, if there is one, and return its step.
@@ -39,7 +48,7 @@ class Checkpoints:
         for path in reversed(self.manager.checkpoints):
             try:
                 self.checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
-                return int(self.step)
+                return int(self.step.numpy())
             except Exception as error:  # TensorFlow reports damage as anything from IndexError to DataLossError
                 print(f"{path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
         if required or self.manager.checkpoints:
@@ -48,6 +57,8 @@ class Checkpoints:
 
     def save(self, step: int) -> None:
         """Write checkpoint ckpt-<step>. Raises BadInput when a weight is not finite or the disk is full."""
+        if not runtime.is_chief():
+            return
         for name, variables in self.state.items():
             if not all(bool(tf.reduce_all(tf.math.is_finite(tf.cast(v, tf.float32)))) for v in variables):
                 raise BadInput(
@@ -75,11 +86,12 @@ def remove_leftovers(folder: Path) -> None:
 def training_in(run: Path) -> Iterator[list[int]]:
     """Hold a run folder while training there; yields a list that is empty until Ctrl-C or SIGTERM asks to stop.
 
-    Raises BadInput when another process trains there.
+    Raises BadInput when another process trains there. Of several machines, the chief holds it.
     """
     run.mkdir(parents=True, exist_ok=True)
-    with prepared.lock(run / ".lock"), stop_on_signal() as stops:
-        remove_leftovers(run / "checkpoints")
+    with prepared.lock(run / ".lock") if runtime.is_chief() else nullcontext(), stop_on_signal() as stops:
+        if runtime.is_chief():
+            remove_leftovers(run / "checkpoints")
         yield stops
 
 
@@ -103,9 +115,11 @@ def stop_on_signal() -> Iterator[list[int]]:
 def update_average(average: keras.Model, network: keras.Model, decay: float, step: tf.Tensor) -> None:
     """average <- d * average + (1 - d) * network, BatchNorm's statistics included, inside a tf.function.
 
-    d rises as (1 + step) / (10 + step) to decay, so that early steps do not linger.
+    d rises as (1 + step) / (10 + step) to decay, so that early steps do not linger. Each device updates its own copy.
     """
     step = tf.cast(step, tf.float32)
     d = tf.minimum(decay, (1.0 + step) / (10.0 + step))
     for mean, value in zip(average.weights, network.weights, strict=True):
-        mean.assign(d * mean + (1.0 - d) * value)
+        runtime.strategy().extended.update(
+            mean.value, lambda m, v: m.assign(d * m + (1.0 - d) * v), args=(value.value,)
+        )

@@ -1,8 +1,7 @@
 """tf.data parts: packed records, decode, second maps, flips.
 
 A record is one face as raw bytes, packed/<k>.bin beside samples/: image (S, S, 3), region bits (S, S), 21 colour
-numbers and 128 face-ID numbers (float32). TensorFlow reads any record in any order without Python, and the
-operating system keeps in memory what fits.
+numbers and 128 face-ID numbers (float32). TensorFlow reads any record in any order without Python.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from facegan import prepared
+from facegan import prepared, runtime
 from facegan.errors import BadInput
 from facegan.regions import REGIONS
 
@@ -22,6 +21,16 @@ COLORS = 3 * len(REGIONS)
 
 def pack(data: Path, numbers: list[int], size: int) -> None:
     """Bring packed/<k>.bin up to date with samples/ and face_ids/. Raises BadInput when a sample is of another size."""
+    check_size(data, size)
+    (data / "packed").mkdir(exist_ok=True)
+    prepared.remove_leftovers(data / "packed")
+    stale = [k for k in numbers if not is_packed(data, k)]
+    with ThreadPoolExecutor() as pool:
+        list(tqdm(pool.map(lambda k: pack_one(data, k, size), stale), "packing", len(stale), disable=not stale))
+
+
+def check_size(data: Path, size: int) -> None:
+    """Raise BadInput when a folder is prepared at another size."""
     there = prepared.describe(data)["size"]
     if there != size:
         raise BadInput(
@@ -29,11 +38,6 @@ def pack(data: Path, numbers: list[int], size: int) -> None:
             f"run `python g_simple_mask.py --size {size} --out OTHER`, c_mask.py and face_recognition.py into another "
             f"folder and name it with --data, or use --size {there}."
         )
-    (data / "packed").mkdir(exist_ok=True)
-    prepared.remove_leftovers(data / "packed")
-    stale = [k for k in numbers if not is_packed(data, k)]
-    with ThreadPoolExecutor() as pool:
-        list(tqdm(pool.map(lambda k: pack_one(data, k, size), stale), "packing", len(stale), disable=not stale))
 
 
 def is_packed(data: Path, k: int) -> bool:
@@ -56,19 +60,85 @@ def pack_one(data: Path, k: int, size: int) -> None:
     prepared.write_bytes(data / "packed" / f"{k}.bin", image.tobytes() + bits.tobytes() + numbers.tobytes())
 
 
-def read_face(data: str, k: tf.Tensor, size: int) -> dict[str, tf.Tensor]:
-    """Decode record k: image (S, S, 3) uint8, bits (S, S) uint8, colors (7, 3) in 0..1, face_id (128,) float32."""
-    raw = tf.io.decode_raw(
-        tf.io.read_file(tf.strings.join([data, "/packed/", tf.strings.as_string(k), ".bin"])), tf.uint8
-    )
-    pixels = size * size
-    numbers = tf.bitcast(tf.reshape(raw[4 * pixels :], (COLORS + FACE_ID, 4)), tf.float32)
-    return {
-        "image": tf.reshape(raw[: 3 * pixels], (size, size, 3)),
-        "bits": tf.reshape(raw[3 * pixels : 4 * pixels], (size, size)),
-        "colors": tf.reshape(numbers[:COLORS], (len(REGIONS), 3)) / 255,
-        "face_id": numbers[COLORS:],
-    }
+class Records:
+    """The packed records of some faces: all in memory when they take less than half of what is free there, else read
+    from disk, where the operating system keeps what it can.
+
+    cache: "auto" as above, "on" always in memory, "off" never.
+    """
+
+    def __init__(self, data: Path, numbers: list[int], size: int, cache: str = "auto"):
+        """Packs the records first where needed; numbers ascend. Raises BadInput as pack() does."""
+        if runtime.is_chief():
+            pack(data, numbers, size)
+        runtime.mean_over_machines(0)  # the others wait for the chief
+        self.data, self.numbers, self.size = str(data), tf.constant(numbers, tf.int64), size
+        self.bytes = record_bytes(size)
+        fits = len(numbers) * self.bytes < free_memory() / 2
+        self.in_memory = self.load() if cache == "on" or (cache == "auto" and fits) else None
+
+    def load(self) -> tf.Tensor:
+        """All records, (N, bytes) uint8, in the computer's memory."""
+        rows = np.empty((len(self.numbers), self.bytes), np.uint8)
+
+        def read(i):
+            rows[i] = np.fromfile(f"{self.data}/packed/{self.numbers[i]}.bin", np.uint8)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(read, range(len(rows))))
+        with tf.device("CPU"):
+            return tf.convert_to_tensor(rows)
+
+    def read(self, k: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Face k: image (S, S, 3) uint8, bits (S, S) uint8, colors (7, 3) in 0..1, face_id (128,) float32."""
+        if self.in_memory is None:
+            path = tf.strings.join([self.data, "/packed/", tf.strings.as_string(k), ".bin"])
+            raw = tf.io.decode_raw(tf.io.read_file(path), tf.uint8)
+        else:
+            raw = self.in_memory[tf.searchsorted(self.numbers, [k])[0]]
+        pixels = self.size * self.size
+        numbers = tf.bitcast(tf.reshape(raw[4 * pixels :], (COLORS + FACE_ID, 4)), tf.float32)
+        return {
+            "image": tf.reshape(raw[: 3 * pixels], (self.size, self.size, 3)),
+            "bits": tf.reshape(raw[3 * pixels : 4 * pixels], (self.size, self.size)),
+            "colors": tf.reshape(numbers[:COLORS], (len(REGIONS), 3)) / 255,
+            "face_id": numbers[COLORS:],
+        }
+
+
+def record_bytes(size: int) -> int:
+    """Bytes of a record: photo, region bits, colours and face ID."""
+    return 4 * size * size + 4 * (COLORS + FACE_ID)
+
+
+def free_memory() -> int:
+    """Bytes this process may still take: of the machine, and of the container or job it runs in."""
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    free = 1024 * int(lines["MemAvailable"].split()[0])
+    top = Path("/sys/fs/cgroup")
+    group = top / Path("/proc/self/cgroup").read_text().splitlines()[-1].split(":")[2].lstrip("/")
+    for folder in (group, *group.parents):
+        if folder.is_relative_to(top) and (folder / "memory.max").exists():
+            limit, used = ((folder / name).read_text().strip() for name in ("memory.max", "memory.current"))
+            if limit != "max":
+                stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+                free = min(free, int(limit) - int(used) + int(stat["inactive_file"]))  # cached files give way
+    return free
+
+
+def share(context: tf.distribute.InputContext, batch_size: int, first_step: int, *arrays: np.ndarray) -> list:
+    """This machine's part of every whole batch from first_step on: each array, (N, ...), cut to its rows.
+
+    Batches are cut into as many pieces as there are machines, so that together they see what one machine would.
+    """
+    steps = len(arrays[0]) // batch_size
+    shape = (steps, context.num_input_pipelines, batch_size // context.num_input_pipelines)
+    return [
+        array[: steps * batch_size]
+        .reshape(*shape, *array.shape[1:])[first_step:, context.input_pipeline_id]
+        .reshape(-1, *array.shape[1:])
+        for array in arrays
+    ]
 
 
 def unpack_masks(bits: tf.Tensor) -> tf.Tensor:

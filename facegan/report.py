@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 from string import Template
 
+import keras
 import numpy as np
 import tensorflow as tf
+from keras import tree
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from facegan import prepared
+from facegan import pipeline, prepared, runtime
 from facegan.errors import BadInput
 
 
@@ -60,19 +62,27 @@ def grid(rows: dict[str, np.ndarray], columns: list[str], tile: int = 0) -> np.n
 
 
 class Progress:
-    """A training run's progress bar with images/s, time left and losses; the same to TensorBoard in run/logs."""
+    """A training run's progress: a bar with images/s, time left and losses; the same in run/metrics.csv and, for
+    TensorBoard, in run/logs. Of several machines only the chief shows and writes."""
 
     LOG_STEPS = 20
     SAVE_SECONDS = 600
 
     def __init__(self, run: Path, step: int, last: int, batch_size: int):
         self.run, self.batch_size = run, batch_size
-        self.writer = tf.summary.create_file_writer(str(run / "logs"))
+        self.chief = runtime.is_chief()
+        self.metrics = run / "metrics.csv"
+        if self.chief:
+            forget_rows_after(self.metrics, step)
+        self.writer = (
+            tf.summary.create_file_writer(str(run / "logs")) if self.chief else tf.summary.create_noop_writer()
+        )
         self.bar = tqdm(
             total=last * batch_size, initial=step * batch_size, desc=run.name, unit="img", smoothing=0.05,
-            mininterval=0.5 if sys.stderr.isatty() else 30, maxinterval=60,
+            mininterval=0.5 if sys.stderr.isatty() else 30, maxinterval=60, disable=not self.chief,
         )  # fmt: skip
-        self.saved = time.monotonic()
+        self.saved = self.logged = time.monotonic()
+        self.logged_step = step
 
     def __enter__(self):
         return self
@@ -87,11 +97,15 @@ class Progress:
         self.bar.update(self.batch_size)
         if step % self.LOG_STEPS == 0:
             values = self.check_finite(step, losses)
+            now = time.monotonic()
+            rate = (step - self.logged_step) * self.batch_size / (now - self.logged)
+            self.logged, self.logged_step = now, step
             self.bar.set_postfix({name: f"{x:.3g}" for name, x in values.items()}, refresh=False)
+            if self.chief:
+                append_row(self.metrics, {"step": step, "images_per_second": rate, **values})
             with self.writer.as_default(step):
-                for name, value in values.items():
-                    tf.summary.scalar(f"loss/{name}", value)
-                tf.summary.scalar("images_per_second", self.bar.format_dict["rate"] or 0.0)
+                for name, value in {"images_per_second": rate, **values}.items():
+                    tf.summary.scalar(f"train/{name}", value)
 
     def check_finite(self, step: int, losses: dict[str, tf.Tensor]) -> dict[str, float]:
         """The losses as numbers. Raises BadInput when one is not finite."""
@@ -117,6 +131,94 @@ class Progress:
         save_png(self.run / "grids" / f"epoch_{epoch:04d}.png", picture)
         with self.writer.as_default(step):
             tf.summary.image("faces", picture[None])
+
+
+def describe_run(args, steps: int, train_numbers, test_numbers, passes: dict[keras.Model, int]) -> None:
+    """Print what --dry-run does: shapes and parameters of the networks, memory, steps.
+
+    passes: network -> how often a step calls it on a whole batch. Memory is an estimate: every layer's output of every
+    pass is kept for the backward pass; weights, two moments of Adam, gradients and the moving average in float32.
+    """
+    per_device = args.batch_size // runtime.strategy().num_replicas_in_sync
+    bytes_a_number = 4 if args.precision == "float32" else 2
+    weights = outputs = 0
+    for network, times in passes.items():
+        shapes = [tuple(t.shape[1:]) for layer in network.layers for t in tree.flatten(layer.output)]
+        numbers = sum(math.prod(shape) for shape in shapes)
+        into, out = (
+            " + ".join(" x ".join(map(str, t.shape[1:])) for t in tensors)
+            for tensors in (network.inputs, network.outputs)
+        )
+        print(f"{network.name}: {into} -> {out}, {network.count_params():,} parameters")
+        weights += 5 * 4 * network.count_params()
+        outputs += times * numbers * bytes_a_number * per_device
+    print(
+        f"memory of a device: about {(weights + outputs) / 1e9:.1f} GB ({weights / 1e9:.1f} weights and Adam, "
+        f"{outputs / 1e9:.1f} layer outputs of {per_device} faces)"
+    )
+    records = pipeline.record_bytes(args.size) * (len(train_numbers) + len(test_numbers))
+    print(f"packed records: {records / 1e9:.2f} GB")
+    print(f"{len(train_numbers)} training and {len(test_numbers)} test faces: {steps} steps an epoch")
+    print(f"{args.epochs} epochs: {steps * args.epochs} steps. Nothing was written.")
+
+
+def append_row(path: Path, row: dict) -> None:
+    """Append a row to a .csv, after a header when it is the first."""
+    new = not path.exists() or not path.stat().st_size
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, row.keys())
+        if new:
+            writer.writeheader()
+        writer.writerow({name: f"{x:.6g}" if isinstance(x, float) else x for name, x in row.items()})
+
+
+def forget_rows_after(path: Path, step: int) -> None:
+    """Drop the rows of metrics.csv that a resumed run will write again, and lines that a kill cut short."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith("\n") and line.count(",") == lines[0].count(",")]
+    prepared.write_text(path, "".join(whole[:1] + [line for line in whole[1:] if int(line.split(",")[0]) <= step]))
+
+
+class Results:
+    """The folder --test writes: every picture as <k>_<name>.png; on leaving also results.csv, grid.png, index.html."""
+
+    GRID_COLUMNS = 8
+
+    def __init__(self, out: Path, title: str, numbers: np.ndarray, labels: dict[str, str], also: dict | None = None):
+        """labels: name of a picture -> its label, from the top row of the grid to the bottom. also: not in the grid."""
+        self.out, self.title, self.labels, self.pictures = out, title, labels, labels | (also or {})
+        self.rows, self.columns = [], []
+        places = np.linspace(0, len(numbers) - 1, min(self.GRID_COLUMNS, len(numbers))).astype(int)
+        self.in_grid = set(numbers[places].tolist())
+        out.mkdir(parents=True, exist_ok=True)
+        self.bar = tqdm(total=len(numbers), desc="painting", unit="face")
+
+    def add(self, painted: dict[str, np.ndarray], about: dict[str, np.ndarray]) -> None:
+        """Write a batch: pictures (B, S, S, 3) by name; about: columns of results.csv, (B,) each, k first."""
+        for i in range(len(about["k"])):
+            self.rows.append({name: column[i].item() for name, column in about.items()})
+            k = self.rows[-1]["k"]
+            for name in self.pictures:
+                save_png(self.out / f"{k}_{name}.png", painted[name][i])
+            if k in self.in_grid:
+                self.columns.append((str(k), {name: painted[name][i] for name in self.labels}))
+            self.bar.update()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failure, *_):
+        self.bar.close()
+        if failure:
+            return
+        write_csv(self.out / "results.csv", self.rows)
+        write_page(self.out / "index.html", self.title, self.rows, dict(reversed(self.pictures.items())))
+        rows = {label: np.stack([c[name] for _, c in self.columns]) for name, label in self.labels.items()}
+        save_png(self.out / "grid.png", grid(rows, [k for k, _ in self.columns]))
+        scores = [name for name, x in self.rows[0].items() if isinstance(x, float)]
+        means = {name: np.nanmean([row[name] for row in self.rows]) for name in scores}
+        print(", ".join(f"{name} {x:.4f}" for name, x in means.items()) + f" (mean of {len(self.rows)} faces)")
+        print(f"grid: {self.out / 'grid.png'}\npage: {self.out / 'index.html'}")
 
 
 def write_csv(path: Path, rows: list[dict]) -> None:

@@ -1,13 +1,57 @@
-"""The run folder's flags: a run goes on only with those it was started with. No TensorFlow here."""
+"""The run folder: the flags that training scripts share, and what a run records. It goes on only with its own flags."""
 
 import dataclasses
+import datetime
 import json
+import platform
+import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
-from facegan import cli, prepared
+from facegan import cli, prepared, runtime
 from facegan.errors import BadInput
 
-UNRECORDED = {"train", "test", "run", "split", "out"}
+
+@dataclasses.dataclass
+class TrainingArgs:
+    """Flags of the three training scripts. What changes the science stands in each script's own Args."""
+
+    train: bool = False
+    """train, or go on training, in --run"""
+    test: bool = False
+    """paint the faces of --split into --out with the trained run"""
+    dry_run: bool = False
+    """print shapes, parameters, memory and steps of --train, write nothing, and exit"""
+    data: Path = Path("data/prepared")
+    """prepared folder"""
+    run: Path = Path("runs")
+    """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
+    out: Path = Path("results")
+    """where --test writes its pictures"""
+    split: Literal["test", "train", "all"] = "test"
+    """which faces --test paints: the last 20 %, the first 80 %, or all"""
+    published: bool = False
+    """begin a run with the published recipe's values; flags said beside it still count"""
+
+    size: Literal[64, 128, 256, 512] = 256
+    """working size S; the prepared folder must have the same"""
+    epochs: int = 150
+    """passes over the training faces; may be raised later"""
+    batch_size: int = 16
+    """faces a step, over all devices together"""
+    seed: int = 0
+    """of weights, order, pairs, flips and dropout"""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    """auto takes the fastest that this machine has"""
+    xla: Literal["auto", "on", "off"] = "auto"
+    """compile the step; auto measures both on a GPU, and is off on a CPU, where it measured slower"""
+    cache: Literal["auto", "on", "off"] = "auto"
+    """keep all faces in memory; auto does when they take less than half of what is free"""
+
+
+UNRECORDED = {"train", "test", "dry_run", "run", "split", "out", "xla", "cache"}
 """Flags of the call, not of the run."""
 
 FREE = {"data", "epochs", "batch_statistics"}
@@ -21,6 +65,9 @@ BOUNDS = {
     "beta1": (0, 0.9999999),
     "lambda_": (0, 1e9),
     "ema_decay": (0, 0.9999999),
+    "dropout": (0, 0.9999999),
+    "gan_weight": (0, 1e9),
+    "style": (1, 4096),
 }
 """Smallest and largest value of each numeric flag."""
 
@@ -32,10 +79,13 @@ def parse(args_type, published: dict, description: str):
     recipe under --published, else from the defaults.
     """
     args = cli.parse(args_type, description=description)
-    if not (args.train or args.test):
-        raise BadInput("nothing to do: say --train, --test or both.")
-    recorded = recorded_flags(args.run)
-    if not args.train and not recorded:
+    if not (args.train or args.test or args.dry_run):
+        raise BadInput("nothing to do: say --train, --test or both, or --dry-run.")
+    script, recorded = script_of(args_type), recorded_flags(args.run)
+    trained_by = recorded.pop("script", script)
+    if trained_by != script:
+        raise BadInput(f"{args.run} was trained by {trained_by}, this is {script}: name another folder with --run.")
+    if args.test and not (args.train or recorded):
         raise BadInput(f"no trained run in {args.run}: train first, with --train, or name one with --run.")
     try:
         default = args_type(**(recorded or (published if args.published else {})))
@@ -43,10 +93,15 @@ def parse(args_type, published: dict, description: str):
         raise BadInput(f"{args.run / 'args.json'} is of another version ({error}): train into a new --run.") from None
     args = cli.parse(args_type, default=default, description=description)
     for name, (low, high) in BOUNDS.items():
-        if not low <= getattr(args, name) <= high:
+        if not low <= getattr(args, name, low) <= high:
             raise BadInput(f"{as_typed(name, getattr(args, name))}: expected {low} to {high}.")
     check_flags(args, recorded)
     return args
+
+
+def script_of(args_type) -> str:
+    """The file name of the script that defines these flags, also when it is run as __main__."""
+    return Path(sys.modules[args_type.__module__].__file__).name
 
 
 def recorded_flags(run: Path) -> dict:
@@ -101,14 +156,50 @@ def check_split(args, train_numbers: list[int], test_numbers: list[int]) -> None
                 f"{args.run} was trained on {len(leaked)} of what are test faces in {args.data} now "
                 f"(first: {min(leaked)}), as samples were removed since: bring them back, or train into a new --run."
             )
-    elif args.train:
+    elif args.train and runtime.is_chief():
         args.run.mkdir(parents=True, exist_ok=True)
         prepared.write_text(path, json.dumps(now))
 
 
-def record_flags(args) -> None:
-    """Write the flags that belong to the run to run/args.json."""
+def steps_of_an_epoch(args, faces: int) -> int:
+    """Steps to pass over the training faces once; the few that are left over come first in another order. Raises
+    BadInput when they do not fill one batch."""
+    if faces < args.batch_size:
+        raise BadInput(f"--batch-size {args.batch_size} is more than the {faces} training faces; lower it.")
+    return faces // args.batch_size
+
+
+def record(args) -> None:
+    """Write the run's flags to run/args.json, and add this start to run/starts.json: time, command line, versions."""
+    if not runtime.is_chief():
+        return
     flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED}
     flags["data"] = str(args.data.resolve())
     args.run.mkdir(parents=True, exist_ok=True)
-    prepared.write_text(args.run / "args.json", json.dumps(flags, indent=2) + "\n")
+    prepared.write_text(args.run / "args.json", json.dumps({"script": script_of(type(args)), **flags}, indent=2) + "\n")
+    path = args.run / "starts.json"
+    starts = prepared.read_settings(path)["starts"] if path.exists() else []
+    starts.append(
+        {
+            "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "command": sys.argv,
+            "devices": runtime.devices_in_words(),
+            "commit": git_commit(),
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
+        }
+    )
+    prepared.write_text(path, json.dumps({"starts": starts}, indent=2) + "\n")
+
+
+def git_commit() -> str | None:
+    """The commit these scripts are of, with "+changes" where files differ from it; None outside a git checkout."""
+
+    def git(*words):
+        root = Path(__file__).parent.parent
+        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

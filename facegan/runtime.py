@@ -1,6 +1,12 @@
-"""The machine: quiet start of TensorFlow, precision, seeds. Import this module before TensorFlow."""
+"""The machine: devices and machines to train on, precision, XLA, seeds. Import this module before TensorFlow."""
 
+import functools
+import json
 import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # most of the start-up noise; the first lines come before it
@@ -9,17 +15,162 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # most of the start-up noise
 import keras
 import tensorflow as tf
 
+from facegan.errors import BadInput
 
-def start(seed: int, precision: str) -> str:
-    """Seed everything, let GPUs grow their memory, set the precision policy, say which one and why, and return it."""
+AGREE_STEPS = 20
+"""Several machines ask each other this often whether one was told to stop."""
+
+NOISE = re.compile(r"\{\{.*?\}\} ?")
+"""Names of graph nodes in TensorFlow's error messages."""
+
+
+def start(args) -> tf.distribute.Strategy:
+    """Find the devices, seed everything, set the precision policy, and say in a line what was chosen and why.
+
+    args.precision "auto" becomes the policy that was chosen. Raises BadInput when the devices cannot share a batch.
+    """
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
-    keras.utils.set_random_seed(seed)
-    policy, reason = (precision, "as asked") if precision != "auto" else fastest_precision()
-    keras.mixed_precision.set_global_policy(policy)
-    gpus = len(tf.config.list_physical_devices("GPU"))
-    print(f"precision {policy} ({reason}) on {f'{gpus} GPU' if gpus else f'{os.cpu_count()} CPU cores'}")
-    return policy
+    distribution = strategy()  # before anything else: several machines must meet first
+    keras.utils.set_random_seed(args.seed)
+    args.precision, reason = (args.precision, "as asked") if args.precision != "auto" else fastest_precision()
+    keras.mixed_precision.set_global_policy(args.precision)
+    xla = "" if tf.config.list_physical_devices("GPU") else "; XLA off unless asked (slower on CPUs)"
+    print(f"precision {args.precision} ({reason}){xla}; on {devices_in_words()}")
+    n = distribution.num_replicas_in_sync
+    if args.train and args.batch_size % n:
+        lower = args.batch_size // n * n
+        raise BadInput(
+            f"--batch-size {args.batch_size} cannot be shared by {n} devices: use {f'{lower} or ' if lower else ''}"
+            f"{lower + n}, or hide devices with CUDA_VISIBLE_DEVICES."
+        )
+    return distribution
+
+
+# --- devices and machines ---------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def strategy() -> tf.distribute.Strategy:
+    """What to train with: several machines when TF_CONFIG or Slurm say so, else all local GPUs, else the CPU."""
+    if resolver := cluster_resolver():
+        print(f"machine {resolver.task_id} of {machines()}: waiting for the others", flush=True)
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    # more than one CPU device only where somebody configured virtual ones
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) == 1:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def machines() -> int:
+    """How many machines train together."""
+    return cluster_resolver().cluster_spec().num_tasks("worker") if cluster_resolver() else 1
+
+
+def devices_in_words() -> str:
+    """For instance "1 GPU", "2 CPU cores" or "2 machines with 8 devices"."""
+    if machines() > 1:
+        return f"{machines()} machines with {strategy().num_replicas_in_sync} devices"
+    if n := len(tf.config.list_physical_devices("GPU")):
+        return f"{n} GPU{'s' if n > 1 else ''}"
+    n = strategy().num_replicas_in_sync
+    return f"{len(os.sched_getaffinity(0))} CPU cores" + (f" as {n} devices" if n > 1 else "")
+
+
+@functools.cache
+def cluster_resolver() -> tf.distribute.cluster_resolver.ClusterResolver | None:
+    """What TF_CONFIG, or else srun's environment, says about the machines; None for a single one. Raises BadInput."""
+    if "TF_CONFIG" in os.environ:
+        try:
+            config = json.loads(os.environ["TF_CONFIG"])
+            workers, task = config["cluster"]["worker"], config["task"]
+            if (
+                set(config["cluster"]) != {"worker"}
+                or task["type"] != "worker"
+                or not 0 <= task["index"] < len(workers)
+            ):
+                raise ValueError("one list of workers, and this one's place in it")
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadInput(
+                f"TF_CONFIG is not understood ({error!r}); expected "
+                '{"cluster": {"worker": ["host0:12345", "host1:12345"]}, "task": {"type": "worker", "index": 0}}.'
+            ) from None
+        return tf.distribute.cluster_resolver.TFConfigClusterResolver() if len(workers) > 1 else None
+    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:  # srun, not a shell inside an allocation
+        port = 10000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 20000  # jobs that share a node do not meet
+        try:
+            # Slurm itself shares out the GPUs; the resolver would need nvidia-smi to count them
+            resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+                port_base=port, gpus_per_node=1000, gpus_per_task=1, auto_set_gpu=False
+            )
+            resolver.cluster_spec()  # finds out which of the tasks this is
+        except (RuntimeError, ValueError) as error:
+            raise BadInput(f"Slurm's environment is not understood: {error}") from None
+        return resolver
+    return None
+
+
+def is_chief() -> bool:
+    """Whether this process writes: the first of several machines, or the only one."""
+    return cluster_resolver() is None or cluster_resolver().task_id == 0
+
+
+def mean_over_machines(value: float) -> float:
+    """The mean of a number that each machine says. They wait for each other: all must ask at the same time."""
+    if cluster_resolver() is None:
+        return value
+    return float(reduced_mean(tf.constant(value, tf.float32)))
+
+
+@tf.function
+def reduced_mean(value: tf.Tensor) -> tf.Tensor:
+    values = strategy().run(lambda x: x, args=(value,))
+    return strategy().reduce(tf.distribute.ReduceOp.MEAN, values, axis=None)
+
+
+def stop_agreed(stops: list[int], step: int) -> bool:
+    """Whether to stop after this step; several machines do at the same one."""
+    if cluster_resolver() is None:
+        return bool(stops)
+    return step % AGREE_STEPS == 0 and mean_over_machines(float(bool(stops))) > 0
+
+
+def mean_losses(losses: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The mean of each loss over the devices, inside a tf.function."""
+    return {name: strategy().reduce(tf.distribute.ReduceOp.MEAN, loss, axis=None) for name, loss in losses.items()}
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what a device or another machine may fail with into BadInput; several machines leave together."""
+    try:
+        yield
+        mean_over_machines(0)
+    except tf.errors.ResourceExhaustedError as error:
+        raise BadInput(
+            f"the device is out of memory ({first_line(error)}). Lower --batch-size or --size, or say "
+            "--precision mixed_bfloat16 (mixed_float16 on older GPUs) in a new --run. What was saved is kept."
+        ) from None
+    except (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.InternalError,
+        tf.errors.CancelledError,
+    ) as error:
+        if cluster_resolver() is None:
+            raise
+        raise BadInput(
+            f"another machine is gone ({first_line(error)}). Start all of them again with the same "
+            "commands: they go on from the last checkpoint."
+        ) from None
+
+
+def first_line(error: tf.errors.OpError) -> str:
+    return NOISE.sub("", error.message).splitlines()[0]
+
+
+# --- precision and XLA ------------------------------------------------------------------------------------------------
 
 
 def fastest_precision() -> tuple[str, str]:
@@ -43,6 +194,49 @@ def fastest_precision() -> tuple[str, str]:
 def optimizer(learning_rate: float, beta_1: float) -> keras.optimizers.Optimizer:
     """Adam; under mixed_float16 with dynamic loss scaling, so that small gradients do not vanish."""
     adam = keras.optimizers.Adam(learning_rate, beta_1=beta_1)
-    if keras.mixed_precision.global_policy().name == "mixed_float16":
-        return keras.optimizers.LossScaleOptimizer(adam)
-    return adam
+    return LossScaleOptimizer(adam) if keras.mixed_precision.global_policy().name == "mixed_float16" else adam
+
+
+class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+    """Skips a step in which the gradients of any device overflowed; Keras would only ask the first device."""
+
+    def apply(self, grads, trainable_variables=None):
+        overflow = 0.0 * tf.add_n([tf.reduce_sum(g) for g in grads])  # 0, or NaN
+        overflow = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, overflow)
+        super().apply([g + overflow for g in grads], trainable_variables)
+
+
+def choose_xla(asked: str, make_step: Callable[[str], Callable], batches, variables: list) -> str:
+    """ "on" or "off" for --xla: as asked; with auto, on one machine with GPUs, whichever steps faster there.
+
+    make_step: "on" or "off" -> train_step(batch, step). The measurement trains; variables are put back afterwards.
+    """
+    if asked != "auto" or not tf.config.list_physical_devices("GPU"):
+        return "off" if asked == "auto" else asked
+    if cluster_resolver():
+        print("XLA off: not measured on several machines; --xla on forces it")
+        return "off"
+    seconds = step_seconds({xla: make_step(xla) for xla in ("off", "on")}, next(iter(batches)), variables)
+    chosen = min(seconds, key=seconds.get)
+    print(f"XLA {chosen}: " + ", ".join(f"{1000 * s:.1f} ms a step {xla}" for xla, s in seconds.items()))
+    return chosen
+
+
+def step_seconds(steps: dict[str, Callable], batch, variables: list, repeats: int = 10) -> dict[str, float]:
+    """Seconds a step of each kind, infinite for one that cannot be compiled; variables are put back afterwards."""
+    before = [variable.numpy() for variable in variables]
+    seconds = {}
+    for name, train_step in steps.items():
+        try:
+            for losses in (train_step(batch, tf.constant(0)) for _ in range(2)):  # compiles, warms up
+                tf.nest.map_structure(lambda x: x.numpy(), losses)
+            begin = time.perf_counter()
+            for _ in range(repeats):
+                losses = train_step(batch, tf.constant(0))
+            tf.nest.map_structure(lambda x: x.numpy(), losses)  # waits for the device
+            seconds[name] = (time.perf_counter() - begin) / repeats
+        except (tf.errors.OpError, RuntimeError):  # what XLA cannot compile, it refuses in many ways
+            seconds[name] = float("inf")
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(value)
+    return seconds

@@ -1,6 +1,8 @@
-"""What the tests share: a tiny raw dataset, the folder prepared from it, and two ways to start a script."""
+"""What the tests share: a tiny raw dataset, the folder prepared from it, tiny runs, and two ways to start a script."""
 
 import contextlib
+import csv
+import functools
 import io
 import os
 import subprocess
@@ -17,6 +19,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # `pytest` finds the scripts from any folder; spawned workers inherit it
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # on one CPU device a run repeats itself bit for bit
 
 from facegan import cli, regions, synthetic  # noqa: E402
 
@@ -83,6 +86,14 @@ def call() -> Callable[..., Outcome]:
     return call
 
 
+@pytest.fixture(autouse=True)
+def float32_policy():
+    """What a script's --precision has set does not reach the next test."""
+    yield
+    if "keras" in sys.modules:
+        sys.modules["keras"].mixed_precision.set_global_policy("float32")
+
+
 @pytest.fixture(scope="session")
 def write_face() -> Callable[..., None]:
     """write_face(source, k, photo=..., parts=..., labels=...): one face of a raw dataset, in either layout or both."""
@@ -141,6 +152,75 @@ def prepared_64(tmp_path_factory, raw, call) -> Path:
     ]
     assert [outcome.status for outcome in made] == [0, 0, 0], made
     return data
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A tiny run that nothing interrupted, and the results of all its faces."""
+
+    run: Path
+    results: Path
+    outcome: Outcome
+
+
+@pytest.fixture(scope="session")
+def metrics() -> Callable[[Path], list[dict[str, float]]]:
+    """metrics(run): the rows of a run's metrics.csv, as numbers."""
+
+    def metrics(run: Path) -> list[dict[str, float]]:
+        with (run / "metrics.csv").open(newline="") as file:
+            return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+    return metrics
+
+
+TINY = ("--size", 64, "--batch-size", 2, "--epochs", 3, "--precision", "float32")
+"""Flags of a tiny run: 8 of the 10 faces train, 4 steps an epoch, 12 in all."""
+
+
+@pytest.fixture(scope="session")
+def trained(prepared_64, tmp_path_factory, call) -> Callable[..., Trained]:
+    """trained(pix2pix): that script's --train --test with the flags TINY, every step logged, once for all tests. Read
+    only, too."""
+    from facegan import report
+
+    @functools.cache
+    def trained(script) -> Trained:
+        folder = tmp_path_factory.mktemp(script.__name__)
+        run, results = folder / "run", folder / "results"
+        flags = ("--data", prepared_64, "--run", run, "--out", results, "--split", "all", *TINY)
+        with mock.patch.object(report.Progress, "LOG_STEPS", 1):
+            outcome = call(script, "--train", "--test", *flags)
+        assert outcome.status == 0, outcome.err
+        return Trained(run, results, outcome)
+
+    return trained
+
+
+@pytest.fixture(scope="session")
+def weights() -> Callable[[Path], dict[str, np.ndarray]]:
+    """weights(run): every variable of a run's newest checkpoint: weights, optimizer state, dropout seeds, step."""
+    import tensorflow as tf
+
+    def weights(run: Path) -> dict[str, np.ndarray]:
+        reader = tf.train.load_checkpoint(str(run / "checkpoints"))
+        names = (name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE") for name in reader.get_variable_to_shape_map())
+        # how often was saved is the only number that an interruption may change
+        names = [name for name in names if name not in ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter")]
+        return {name: reader.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE") for name in names}
+
+    return weights
+
+
+@pytest.fixture(scope="session")
+def same(weights) -> Callable[[Path, Path], bool]:
+    """same(run, other): whether the newest checkpoints of two runs are equal bit for bit."""
+
+    def same(run: Path, other: Path) -> bool:
+        a, b = weights(run), weights(other)
+        return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+    return same
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,398 @@
+"""Reconstruction only: the generator is given the photograph and its map, and rebuilds all of it, background included.
+
+    python pix2pix_rec.py --train --test                     # data/prepared -> runs/pix2pix_rec -> results/pix2pix_rec
+    python pix2pix_rec.py --train --condition map --run runs/rec-map   # from map, colours and face ID alone
+
+What differs from pix2pix.py: there is no second map, the target keeps its background (and nothing is painted as a
+difference to the colour map, whose hard edges showed against it), and with `--condition pair`, as in MaskGAN's
+training, the generator also gets the photograph. It cannot copy it: the photograph's only way in is a style code of 64
+numbers for each of the seven regions and the background, 512 numbers a face, averaged over the region (as SEAN's, Zhu
+et al., CVPR 2020); a photograph of 256 x 256 has 196,608. Everything else is pix2pix.py, line by line: Args, dataset,
+Generator, Discriminator, losses, train_step, train, test. B is the batch, S the working size; pictures are 0..1
+everywhere.
+"""
+
+from facegan import runtime  # first: it sets TensorFlow's environment
+
+# isort: split
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tyro
+from keras import layers
+
+from facegan import blocks, checkpoints, cli, pipeline, prepared, report, runs
+from facegan.regions import REGIONS
+
+
+@dataclass
+class Args(runs.TrainingArgs):
+    run: Path = Path("runs/pix2pix_rec")
+    """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
+    out: Path = Path("results/pix2pix_rec")
+    """where --test writes its pictures"""
+
+    learning_rate: float = 2e-4
+    """Adam's, for both networks"""
+    beta1: float = 0.5
+    """Adam's first decay rate"""
+    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
+    """weight of the L1 loss against the GAN loss"""
+    condition: Literal["pair", "map"] = "pair"
+    """pair: the generator sees the photograph, through its style codes, and the map; map: the map, colours, face ID"""
+    style: int = 64
+    """numbers in the style code of a region; eight codes a face are all that --condition pair sees of the photograph"""
+    dropout: float = 0.5
+    """in the first three layers of the way up; the only noise"""
+
+    upsampling: Literal["resize", "transpose"] = "resize"
+    """resize: bilinear + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
+    full_resolution: bool = True
+    """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
+    norm: Literal["group", "batch"] = "group"
+    """group: the same in training and testing, at any batch size. Published: batch"""
+    ema_decay: float = 0.999
+    """test with a moving average of the generator's weights. Published: 0, the last weights"""
+    flip: bool = True
+    """half of the training faces are mirrored; --no-flip mirrors none, as published"""
+    batch_statistics: bool = False
+    """test with BatchNorm and dropout in training mode. Published: yes, so that a result depends on its batch"""
+
+
+PUBLISHED = dict(
+    full_resolution=False,
+    upsampling="transpose",
+    norm="batch",
+    ema_decay=0.0,
+    flip=False,
+    batch_statistics=True,
+)
+"""The published recipe, where it differs; it also shrank photographs by g_simple_mask.py --resample nearest."""
+
+
+# --- dataset ----------------------------------------------------------------------------------------------------------
+
+
+def splits(args: Args) -> tuple[pipeline.Records, np.ndarray, np.ndarray]:
+    """The records of all faces, and the numbers of those that train and of those that test."""
+    train_numbers, test_numbers = prepared.split(prepared.complete_indices(args.data))
+    runs.check_split(args, train_numbers, test_numbers)
+    records = pipeline.Records(args.data, train_numbers + test_numbers, args.size, args.cache)
+    return records, np.array(train_numbers), np.array(test_numbers)
+
+
+def training_batches(args: Args, records, numbers, epoch: int, first_step: int, context) -> tf.data.Dataset:
+    """The batches of one epoch from first_step on. Order and flips depend on seed and epoch alone, so a resumed epoch
+    goes on with exactly the batches that are left. context: which of several machines this is."""
+    rng = np.random.default_rng([args.seed, epoch])
+    order = rng.permutation(numbers)
+    flips = rng.random(len(order)) < 0.5 if args.flip else np.zeros(len(order), bool)
+    mine = pipeline.share(context, args.batch_size, first_step, order, flips)
+    return batches(records, *mine, context.get_per_replica_batch_size(args.batch_size))
+
+
+def batches(records: pipeline.Records, numbers, flips, batch_size: int) -> tf.data.Dataset:
+    """Batches of: k (B,); image (B, S, S, 3), bits (B, S, S) uint8; colors (B, 7, 3) in 0..1; face_id (B, 128)."""
+
+    def load(k, flip):
+        face = records.read(k)
+        # the seven regions have no sides, so a mirrored map needs no swap of left and right parts
+        image, bits = (tf.where(flip, tf.reverse(face[name], [1]), face[name]) for name in ("image", "bits"))
+        return {**face, "image": image, "bits": bits, "k": k}
+
+    dataset = tf.data.Dataset.from_tensor_slices((numbers, flips))
+    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def conditions(batch: dict) -> dict:
+    """What the networks see of a batch: its masks, colour map, code, and the target, the whole photograph."""
+    masks = pipeline.unpack_masks(batch["bits"])  # (B, S, S, 7)
+    return {
+        "target": tf.cast(batch["image"], tf.float32) / 255,
+        "masks": masks,
+        "cmask": pipeline.color_map(masks, batch["colors"]),  # (B, S, S, 3)
+        "code": tf.concat([tf.reshape(batch["colors"], (-1, pipeline.COLORS)), batch["face_id"]], -1),  # (B, 149)
+    }
+
+
+def generator_inputs(args: Args, seen: dict) -> list[tf.Tensor]:
+    """What Generator() takes, from conditions()."""
+    inputs = [tf.concat([seen["masks"], seen["cmask"]], -1), seen["code"]]
+    return [*inputs, seen["target"]] if args.condition == "pair" else inputs
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def style_codes(args: Args, photo, areas):
+    """The bottleneck: photo (B, S, S, 3) and areas (B, S, S, 8) -> (B, 8, style) in -1..1, one code an area: the mean,
+    over the area, of what a small encoder makes of the photo. An empty area's code is 0."""
+    ops, s = keras.ops, args.size // 4
+    x = blocks.down(photo, 64, "none")  # (B, S/2, S/2, 64)
+    x = blocks.down(x, 128, args.norm)  # (B, S/4, S/4, 128)
+    x = blocks.convolve(x, 128, 3, 1, args.norm)  # (B, S/4, S/4, 128)
+    x = layers.Conv2D(args.style, 1, activation="tanh", kernel_initializer=blocks.initializer())(x)
+    x = ops.cast(layers.Reshape((s * s, args.style))(x), "float32")  # (B, S*S/16, style)
+    weights = layers.Reshape((s * s, len(REGIONS) + 1))(layers.AveragePooling2D(4, dtype="float32")(areas))
+    sums = ops.matmul(ops.transpose(weights, (0, 2, 1)), x)  # (B, 8, style)
+    return sums / (ops.sum(weights, 1)[..., None] + 1e-3)
+
+
+def Generator(args: Args) -> keras.Model:
+    """U-Net: masks and colour map (B, S, S, 10), colours and face ID (B, 149), under --condition pair also the photo
+    (B, S, S, 3) -> picture (B, S, S, 3) in 0..1."""
+    levels = args.size.bit_length() - 1  # log2(S)
+    widths = [min(32 * 2**i, 256) for i in range(levels)]  # 32, 64, 128, 256, 256, ...
+    masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
+    code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
+
+    inputs = [masks_and_colors, code]
+    x, skips = masks_and_colors, []
+    if args.condition == "pair":
+        inputs.append(layers.Input((args.size, args.size, 3)))
+        masks = masks_and_colors[..., :-3]  # (B, S, S, 7)
+        background = 1 - keras.ops.max(masks, -1, keepdims=True)  # (B, S, S, 1): no region
+        areas = layers.Concatenate()([masks, background])  # (B, S, S, 8)
+        styles = style_codes(args, inputs[-1], areas)  # (B, 8, style)
+        code = layers.Concatenate()([code, layers.Flatten()(styles)])  # (B, 149 + 8 * style)
+        painted = layers.Reshape((-1, len(REGIONS) + 1))(areas / keras.ops.sum(areas, -1, keepdims=True))
+        painted = keras.ops.matmul(painted, layers.Dense(16, dtype="float32")(styles))  # (B, S*S, 16)
+        painted = layers.Reshape((args.size, args.size, 16))(painted)  # each pixel shows its areas' styles
+        x = layers.Concatenate()([x, painted])  # (B, S, S, 26)
+    for i, width in enumerate(widths):
+        x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
+        skips.append(x)
+    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(code)])  # (B, 1, 1, 405 or more)
+    for i, skip in enumerate(reversed(skips)):
+        dropout = args.dropout if i < 3 else 0.0
+        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout)  # (B, 2, 2, 256) ... (B, S/2, S/2, 32)
+        x = layers.Concatenate()([x, skip])  # (B, 2, 2, 512) ... (B, S/2, S/2, 64)
+    if args.full_resolution:
+        x = blocks.up(x, 32, args.norm, args.upsampling)  # (B, S, S, 32)
+        x = layers.Concatenate()([x, masks_and_colors])  # (B, S, S, 42)
+        x = blocks.convolve(x, 32, 3)  # (B, S, S, 32)
+        x = layers.Conv2D(3, 3, padding="same", kernel_initializer=blocks.initializer())(x)  # (B, S, S, 3)
+    else:
+        x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)
+    picture = layers.Activation("sigmoid", dtype="float32")(x)
+    return keras.Model(inputs, picture, name="generator")
+
+
+def Discriminator(args: Args) -> keras.Model:
+    """70 x 70 PatchGAN: masks (B, S, S, 7), picture (B, S, S, 3) -> logits (B, S/8 - 2, S/8 - 2, 1), one a patch."""
+    masks = layers.Input((args.size, args.size, len(REGIONS)))
+    picture = layers.Input((args.size, args.size, 3))
+    x = layers.Concatenate()([masks, picture])  # (B, S, S, 10)
+    x = blocks.down(x, 64, "none")  # (B, S/2, S/2, 64)
+    x = blocks.down(x, 128, args.norm)  # (B, S/4, S/4, 128)
+    x = blocks.down(x, 256, args.norm)  # (B, S/8, S/8, 256)
+    x = layers.ZeroPadding2D()(x)
+    x = layers.Conv2D(512, 4, use_bias=False, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 1, S/8 - 1, 512)
+    x = layers.LeakyReLU(0.2)(blocks.normalise(x, args.norm))
+    x = layers.ZeroPadding2D()(x)
+    x = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 2, S/8 - 2, 1)
+    logits = layers.Activation("linear", dtype="float32")(x)
+    return keras.Model([masks, picture], logits, name="discriminator")
+
+
+# --- losses -----------------------------------------------------------------------------------------------------------
+
+
+def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """Binary cross-entropy of patches that should be found real, or fake."""
+    labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+
+
+def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """The share of patches that the discriminator judges right."""
+    return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
+
+
+def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
+    """L1 between the photograph and the reconstruction, both (B, S, S, 3)."""
+    return tf.reduce_mean(tf.abs(target - reconstruction))
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+class State:
+    """The two networks, the moving average of the generator, the two optimizers, and their checkpoints."""
+
+    def __init__(self, args: Args):
+        self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
+        self.average.set_weights(self.generator.get_weights())
+        self.generator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.discriminator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.generator_optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+        self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
+
+
+def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
+    """The training step as a graph: batch, step number -> losses by name, means over all devices."""
+    generator, discriminator = state.generator, state.discriminator
+
+    def gradients(batch: dict) -> tuple[dict, list, list]:
+        """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
+        seen = conditions(batch)
+        target, masks = seen["target"], seen["masks"]
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+            rec = generator(generator_inputs(args, seen), training=True)  # (B, S, S, 3)
+            real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
+            rec_logits = discriminator([masks, rec], training=True)
+
+            g_gan = gan_loss(rec_logits, real=True)
+            l1 = reconstruction_loss(target, rec)
+            g_loss = g_gan + args.lambda_ * l1
+            d_loss = gan_loss(real_logits, True) + gan_loss(rec_logits, False)
+            # each device adds its part to a mean over the whole batch; scaled under float16 only
+            g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
+            d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
+        losses = {"g": g_loss, "d": d_loss, "gan": g_gan, "l1": l1}
+        losses |= {"acc_real": accuracy(real_logits, True), "acc_fake": accuracy(rec_logits, False)}
+        return (
+            losses,
+            generator_tape.gradient(g_part, generator.trainable_variables),
+            discriminator_tape.gradient(d_part, discriminator.trainable_variables),
+        )
+
+    if xla == "on":
+        gradients = tf.function(gradients, jit_compile=True)
+
+    def replica_step(batch: dict) -> dict[str, tf.Tensor]:
+        losses, g_gradients, d_gradients = gradients(batch)
+        state.generator_optimizer.apply_gradients(zip(g_gradients, generator.trainable_variables, strict=True))
+        state.discriminator_optimizer.apply_gradients(zip(d_gradients, discriminator.trainable_variables, strict=True))
+        return losses
+
+    @tf.function
+    def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        losses = strategy.run(replica_step, args=(batch,))
+        checkpoints.update_average(state.average, generator, args.ema_decay, step)
+        return runtime.mean_losses(losses)
+
+    return train_step
+
+
+def train(args: Args, strategy: tf.distribute.Strategy) -> None:
+    records, train_numbers, test_numbers = splits(args)
+    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    shown, captions = shown_batch(records, train_numbers, test_numbers)
+
+    def epoch_batches(epoch: int, first_step: int):
+        return strategy.distribute_datasets_from_function(
+            lambda context: training_batches(args, records, train_numbers, epoch, first_step, context)
+        )
+
+    with checkpoints.training_in(args.run) as stops:
+        runs.record(args)
+        with strategy.scope():
+            state = State(args)
+        step, last = state.checkpoints.restore_together(), args.epochs * steps
+        make_step = partial(make_train_step, args, state, strategy)
+        train_step = make_step(
+            runtime.choose_xla(args.xla, make_step, epoch_batches(0, 0), state.checkpoints.variables)
+        )
+        with report.Progress(args.run, step, last, args.batch_size) as progress:
+            while step < last:
+                for batch in epoch_batches(*divmod(step, steps)):
+                    losses = train_step(batch, tf.constant(step))
+                    step += 1
+                    progress.update(step, losses)
+                    stop, epoch_ends = runtime.stop_agreed(stops, step), step % steps == 0
+                    if stop or epoch_ends or progress.time_to_save():
+                        state.checkpoints.save(step)
+                    if epoch_ends and runtime.is_chief():
+                        progress.show_grid(step // steps, step, grid(paint(args, state.average, shown), captions))
+                    if stop:
+                        raise KeyboardInterrupt
+    print(f"{args.run}: trained {step} steps, {step // steps} epochs of {len(train_numbers)} faces")
+
+
+def shown_batch(records, train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[dict, list[str]]:
+    """Up to four training and four test faces, always the same, for the grid of each epoch, and their captions."""
+    parts = {"train": train_numbers[:4], "test": test_numbers[:4]}
+    numbers = np.concatenate(list(parts.values()))
+    batch = next(iter(batches(records, numbers, np.zeros(len(numbers), bool), len(numbers))))
+    return batch, [f"{name} {k}" for name, n in parts.items() for k in n]
+
+
+def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
+    """Print what --train would do."""
+    train_numbers, test_numbers = prepared.split(prepared.complete_indices(args.data))
+    pipeline.check_size(args.data, args.size)
+    with strategy.scope():
+        state = State(args)
+    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    report.describe_run(args, steps, train_numbers, test_numbers, {state.generator: 1, state.discriminator: 2})
+
+
+# --- testing ----------------------------------------------------------------------------------------------------------
+
+ROWS = {"rec": "reconstruction", "real": "ground truth"}
+"""The result pictures and their labels, from the top row of a grid to the bottom."""
+
+
+def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarray]:
+    """The pictures of ROWS and the colour map, each (B, S, S, 3) in 0..1, and the masks, (B, S, S, 7)."""
+    seen = conditions(batch)
+    rec = generator(generator_inputs(args, seen), training=args.batch_statistics)
+    return {name: x.numpy() for name, x in {**seen, "rec": rec, "real": seen["target"]}.items() if name != "code"}
+
+
+def grid(painted: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
+    """The labelled grid of some painted faces, (H, W, 3) uint8."""
+    return report.grid({label: painted[name] for name, label in ROWS.items()}, captions)
+
+
+def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """L1 in 0..1 of each face, (B,): the reconstruction inside the regions, the colour map there for comparison, and
+    the reconstruction over the whole picture."""
+    inside = painted["masks"].any(-1)
+
+    def l1(name, where):
+        difference = np.abs(painted["real"] - painted[name]).mean(-1)  # (B, S, S)
+        return (difference * where).sum((1, 2)) / where.sum((1, 2))
+
+    return {"l1_rec": l1("rec", inside), "l1_cmask": l1("cmask", inside), "l1_whole": l1("rec", np.ones_like(inside))}
+
+
+def test(args: Args) -> None:
+    records, train_numbers, test_numbers = splits(args)
+    if not runtime.is_chief():
+        return
+    chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
+    numbers = np.concatenate(chosen)
+    generator = Generator(args)
+    step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
+    with report.Results(
+        args.out, f"pix2pix_rec, {args.split} faces, step {step}", numbers, ROWS, also={"cmask": "colour map"}
+    ) as results:
+        for batch in batches(records, numbers, np.zeros(len(numbers), bool), args.batch_size):
+            painted = paint(args, generator, batch)
+            k = batch["k"].numpy()
+            results.add(painted, {"k": k, "map_k": k} | scores(painted))
+
+
+def main() -> None:
+    args = runs.parse(Args, PUBLISHED, __doc__)
+    with runtime.explained():
+        strategy = runtime.start(args)
+        if args.dry_run:
+            return dry_run(args, strategy)
+        if args.train:
+            train(args, strategy)
+        if args.test:
+            test(args)
+
+
+if __name__ == "__main__":
+    cli.run(main)

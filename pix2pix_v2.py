@@ -1,0 +1,413 @@
+"""The modified discriminator: it also reads the colour map back from a picture, and scores the picture as a whole.
+
+    python pix2pix_v2.py --train --test                      # data/prepared -> runs/pix2pix_v2 -> results/pix2pix_v2
+    python pix2pix_v2.py --train --published --run runs/v2-published   # the recipe as published
+
+What differs from pix2pix.py: the discriminator has two heads, a colour map of S/8 and one real/fake score for the whole
+image, instead of patches; the generator's manipulated picture is asked to show the discriminator the colour map that
+was asked for, instead of agreeing with the photograph where both maps do. Everything else is pix2pix.py, line by line:
+Args, dataset, Generator, Discriminator, losses, train_step, train, test. B is the batch, S the working size; pictures
+are 0..1 everywhere.
+"""
+
+from facegan import runtime  # first: it sets TensorFlow's environment
+
+# isort: split
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tyro
+from keras import layers
+
+from facegan import blocks, checkpoints, cli, pipeline, prepared, report, runs
+from facegan.regions import REGIONS
+
+
+@dataclass
+class Args(runs.TrainingArgs):
+    run: Path = Path("runs/pix2pix_v2")
+    """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
+    out: Path = Path("results/pix2pix_v2")
+    """where --test writes its pictures"""
+
+    learning_rate: float = 2e-4
+    """Adam's, for both networks"""
+    beta1: float = 0.5
+    """Adam's first decay rate"""
+    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
+    """weight of the L1 losses: of the reconstruction, and of colour maps read back"""
+    gan_weight: float = 5.0
+    """weight of the score's losses. Published: 100, at which our faces glowed and lost their features"""
+    map_sees: Literal["picture", "both"] = "picture"
+    """what the colour map is read back from. Published: both, picture and colour map, so that it can be copied"""
+    dropout: float = 0.5
+    """in the first three layers of the way up; the only noise"""
+
+    upsampling: Literal["resize", "transpose"] = "resize"
+    """resize: bilinear + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
+    full_resolution: bool = True
+    """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
+    residual: bool = True
+    """paint the difference to the colour map, in logits; --no-residual, as published, paints from nothing"""
+    norm: Literal["group", "batch"] = "group"
+    """group: the same in training and testing, at any batch size. Published: batch"""
+    ema_decay: float = 0.999
+    """test with a moving average of the generator's weights. Published: 0, the last weights"""
+    flip: bool = True
+    """half of the training faces and maps are mirrored; --no-flip mirrors none, as published"""
+    second_map: Literal["split", "all"] = "split"
+    """where a training face's second map comes from. Published: all, test faces too"""
+    batch_statistics: bool = False
+    """test with BatchNorm and dropout in training mode. Published: yes, so that a result depends on its batch"""
+
+
+PUBLISHED = dict(
+    gan_weight=100.0,
+    map_sees="both",
+    full_resolution=False,
+    residual=False,
+    upsampling="transpose",
+    norm="batch",
+    ema_decay=0.0,
+    flip=False,
+    second_map="all",
+    batch_statistics=True,
+)
+"""The published recipe, where it differs; it also shrank photographs by g_simple_mask.py --resample nearest."""
+
+
+# --- dataset ----------------------------------------------------------------------------------------------------------
+
+
+def splits(args: Args) -> tuple[pipeline.Records, np.ndarray, np.ndarray]:
+    """The records of all faces, and the numbers of those that train and of those that test."""
+    train_numbers, test_numbers = prepared.split(prepared.complete_indices(args.data))
+    runs.check_split(args, train_numbers, test_numbers)
+    records = pipeline.Records(args.data, train_numbers + test_numbers, args.size, args.cache)
+    return records, np.array(train_numbers), np.array(test_numbers)
+
+
+def training_batches(args: Args, records, numbers, pool, epoch: int, first_step: int, context) -> tf.data.Dataset:
+    """The batches of one epoch from first_step on. Order, pairs and flips depend on seed and epoch alone, so a resumed
+    epoch goes on with exactly the batches that are left. context: which of several machines this is."""
+    rng = np.random.default_rng([args.seed, epoch])
+    order = rng.permutation(numbers)
+    others = pipeline.draw_others(order, pool, rng)
+    flips = rng.random((len(order), 2)) < 0.5 if args.flip else np.zeros((len(order), 2), bool)
+    mine = pipeline.share(context, args.batch_size, first_step, order, others, flips)
+    return batches(records, *mine, context.get_per_replica_batch_size(args.batch_size))
+
+
+def batches(records: pipeline.Records, numbers, others, flips, batch_size: int) -> tf.data.Dataset:
+    """Batches of: k, k2 (B,); image (B, S, S, 3) uint8; bits, bits2 (B, S, S) uint8; colors (B, 7, 3) in 0..1; face_id
+    (B, 128)."""
+
+    def load(k, k2, flip):
+        face, bits2 = records.read(k), records.read(k2)["bits"]
+        # the seven regions have no sides, so a mirrored map needs no swap of left and right parts
+        image, bits = (tf.where(flip[0], tf.reverse(face[name], [1]), face[name]) for name in ("image", "bits"))
+        bits2 = tf.where(flip[1], tf.reverse(bits2, [1]), bits2)
+        return {**face, "image": image, "bits": bits, "bits2": bits2, "k": k, "k2": k2}
+
+    dataset = tf.data.Dataset.from_tensor_slices((numbers, others, flips))
+    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def conditions(batch: dict) -> dict:
+    """What the networks see of a batch: its masks, colour maps, code and target."""
+    masks, masks2 = pipeline.unpack_masks(batch["bits"]), pipeline.unpack_masks(batch["bits2"])  # (B, S, S, 7)
+    cmask = pipeline.color_map(masks, batch["colors"])  # (B, S, S, 3)
+    cmask2 = pipeline.color_map(masks2, batch["colors"])  # the second map in the first face's colours
+    face = tf.reduce_max(masks, -1, keepdims=True)  # (B, S, S, 1): any region
+    return {
+        "target": tf.cast(batch["image"], tf.float32) / 255 * face,  # the background is black
+        "masks": masks,
+        "masks2": masks2,
+        "cmask": cmask,
+        "cmask2": cmask2,
+        "code": tf.concat([tf.reshape(batch["colors"], (-1, pipeline.COLORS)), batch["face_id"]], -1),  # (B, 149)
+    }
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def Generator(args: Args) -> keras.Model:
+    """U-Net: masks and colour map (B, S, S, 10), colours and face ID (B, 149) -> picture (B, S, S, 3) in 0..1."""
+    levels = args.size.bit_length() - 1  # log2(S)
+    widths = [min(32 * 2**i, 256) for i in range(levels)]  # 32, 64, 128, 256, 256, ...
+    masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
+    code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
+
+    x, skips = masks_and_colors, []
+    for i, width in enumerate(widths):
+        x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
+        skips.append(x)
+    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(code)])  # (B, 1, 1, 405)
+    for i, skip in enumerate(reversed(skips)):
+        dropout = args.dropout if i < 3 else 0.0
+        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout)  # (B, 2, 2, 256) ... (B, S/2, S/2, 32)
+        x = layers.Concatenate()([x, skip])  # (B, 2, 2, 512) ... (B, S/2, S/2, 64)
+    if args.full_resolution:
+        x = blocks.up(x, 32, args.norm, args.upsampling)  # (B, S, S, 32)
+        x = layers.Concatenate()([x, masks_and_colors])  # (B, S, S, 42)
+        x = blocks.convolve(x, 32, 3)  # (B, S, S, 32)
+        x = layers.Conv2D(3, 3, padding="same", kernel_initializer=blocks.initializer())(x)  # (B, S, S, 3)
+    else:
+        x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)
+    if args.residual:
+        colors = keras.ops.clip(masks_and_colors[..., -3:], 0.01, 0.99)  # (B, S, S, 3)
+        x = layers.Add(dtype="float32")([x, keras.ops.log(colors / (1 - colors))])  # (B, S, S, 3)
+    picture = layers.Activation("sigmoid", dtype="float32")(x)
+    return keras.Model([masks_and_colors, code], picture, name="generator")
+
+
+def Discriminator(args: Args) -> keras.Model:
+    """Colour map and picture, each (B, S, S, 3) -> colour map read back, (B, S/8, S/8, 3) in 0..1, and score (B, 1)."""
+    cmask = layers.Input((args.size, args.size, 3))
+    picture = layers.Input((args.size, args.size, 3))
+    x = layers.Concatenate()([cmask, picture]) if args.map_sees == "both" else picture  # (B, S, S, 6 or 3)
+    x = blocks.convolve(x, 64, 3, 2)  # (B, S/2, S/2, 64)
+    x = blocks.convolve(x, 128, 3, 2, args.norm)  # (B, S/4, S/4, 128)
+    x = blocks.convolve(x, 256, 3, 2, args.norm)  # (B, S/8, S/8, 256)
+    x = blocks.convolve(x, 256, 3, 1, args.norm)  # (B, S/8, S/8, 256)
+    read_back = layers.Conv2D(3, 3, padding="same", kernel_initializer=blocks.initializer())(x)  # (B, S/8, S/8, 3)
+    read_back = layers.Activation("sigmoid", dtype="float32")(read_back)
+    if args.map_sees == "picture":  # the score sees the colour map all the same
+        x = layers.Concatenate()([x, layers.AveragePooling2D(8)(cmask)])  # (B, S/8, S/8, 259)
+        x = blocks.convolve(x, 256, 3, 1, args.norm)  # (B, S/8, S/8, 256)
+    x = layers.GlobalAveragePooling2D()(x)  # (B, 256)
+    x = layers.Dense(1, kernel_initializer=blocks.initializer())(x)  # (B, 1)
+    score = layers.Activation("linear", dtype="float32")(x)
+    return keras.Model([cmask, picture], [read_back, score], name="discriminator")
+
+
+# --- losses -----------------------------------------------------------------------------------------------------------
+
+
+def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """Binary cross-entropy of pictures that should be found real, or fake."""
+    labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+
+
+def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """The share of pictures that the discriminator judges right."""
+    return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
+
+
+def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
+    """L1 between the masked photograph and the reconstruction, both (B, S, S, 3)."""
+    return tf.reduce_mean(tf.abs(target - reconstruction))
+
+
+def map_loss(cmask: tf.Tensor, read_back: tf.Tensor) -> tf.Tensor:
+    """L1 between a colour map (B, S, S, 3), averaged over 8 x 8 pixels, and the one read back, (B, S/8, S/8, 3)."""
+    return tf.reduce_mean(tf.abs(tf.nn.avg_pool2d(cmask, 8, 8, "VALID") - read_back))
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+class State:
+    """The two networks, the moving average of the generator, the two optimizers, and their checkpoints."""
+
+    def __init__(self, args: Args):
+        self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
+        self.average.set_weights(self.generator.get_weights())
+        self.generator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.discriminator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.generator_optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+        self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
+
+
+def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
+    """The training step as a graph: batch, step number -> losses by name, means over all devices."""
+    generator, discriminator = state.generator, state.discriminator
+
+    def gradients(batch: dict) -> tuple[dict, list, list]:
+        """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
+        seen = conditions(batch)
+        target, cmask, cmask2, code = seen["target"], seen["cmask"], seen["cmask2"], seen["code"]
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+            rec = generator([tf.concat([seen["masks"], cmask], -1), code], training=True)  # (B, S, S, 3)
+            man = generator([tf.concat([seen["masks2"], cmask2], -1), code], training=True)  # (B, S, S, 3)
+            real_map, real_score = discriminator([cmask, target], training=True)  # (B, S/8, S/8, 3), (B, 1)
+            # One pass for both fakes: the sum of two gradients is the same in either order, that of three is not, and
+            # a resumed run would differ in the last bits.
+            fakes = [tf.concat([cmask, cmask2], 0), tf.concat([rec, man], 0)]
+            fake_maps, fake_scores = discriminator(fakes, training=True)
+            rec_score, man_score = tf.split(fake_scores, 2)
+            man_map = tf.split(fake_maps, 2)[1]
+
+            g_gan = gan_loss(rec_score, real=True)
+            l1 = reconstruction_loss(target, rec)
+            man_l1 = map_loss(cmask2, man_map)
+            g_loss = args.gan_weight * g_gan + args.lambda_ * (l1 + man_l1)
+            d_gan = gan_loss(real_score, True) + gan_loss(rec_score, False) + gan_loss(man_score, False)
+            real_l1 = map_loss(cmask, real_map)
+            d_loss = args.gan_weight * d_gan + args.lambda_ * real_l1
+            # each device adds its part to a mean over the whole batch; scaled under float16 only
+            g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
+            d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
+        losses = {"g": g_loss, "d": d_loss, "gan": g_gan, "l1": l1, "map_real": real_l1, "map_man": man_l1}
+        losses |= {"acc_real": accuracy(real_score, True), "acc_fake": accuracy(fake_scores, False)}
+        return (
+            losses,
+            generator_tape.gradient(g_part, generator.trainable_variables),
+            discriminator_tape.gradient(d_part, discriminator.trainable_variables),
+        )
+
+    if xla == "on":
+        gradients = tf.function(gradients, jit_compile=True)
+
+    def replica_step(batch: dict) -> dict[str, tf.Tensor]:
+        losses, g_gradients, d_gradients = gradients(batch)
+        state.generator_optimizer.apply_gradients(zip(g_gradients, generator.trainable_variables, strict=True))
+        state.discriminator_optimizer.apply_gradients(zip(d_gradients, discriminator.trainable_variables, strict=True))
+        return losses
+
+    @tf.function
+    def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        losses = strategy.run(replica_step, args=(batch,))
+        checkpoints.update_average(state.average, generator, args.ema_decay, step)
+        return runtime.mean_losses(losses)
+
+    return train_step
+
+
+def train(args: Args, strategy: tf.distribute.Strategy) -> None:
+    records, train_numbers, test_numbers = splits(args)
+    pool = train_numbers if args.second_map == "split" else np.concatenate([train_numbers, test_numbers])
+    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    shown, captions = shown_batch(records, train_numbers, test_numbers)
+
+    def epoch_batches(epoch: int, first_step: int):
+        return strategy.distribute_datasets_from_function(
+            lambda context: training_batches(args, records, train_numbers, pool, epoch, first_step, context)
+        )
+
+    with checkpoints.training_in(args.run) as stops:
+        runs.record(args)
+        with strategy.scope():
+            state = State(args)
+        step, last = state.checkpoints.restore_together(), args.epochs * steps
+        make_step = partial(make_train_step, args, state, strategy)
+        train_step = make_step(
+            runtime.choose_xla(args.xla, make_step, epoch_batches(0, 0), state.checkpoints.variables)
+        )
+        with report.Progress(args.run, step, last, args.batch_size) as progress:
+            while step < last:
+                for batch in epoch_batches(*divmod(step, steps)):
+                    losses = train_step(batch, tf.constant(step))
+                    step += 1
+                    progress.update(step, losses)
+                    stop, epoch_ends = runtime.stop_agreed(stops, step), step % steps == 0
+                    if stop or epoch_ends or progress.time_to_save():
+                        state.checkpoints.save(step)
+                    if epoch_ends and runtime.is_chief():
+                        progress.show_grid(step // steps, step, grid(paint(args, state.average, shown), captions))
+                    if stop:
+                        raise KeyboardInterrupt
+    print(f"{args.run}: trained {step} steps, {step // steps} epochs of {len(train_numbers)} faces")
+
+
+def shown_batch(records, train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[dict, list[str]]:
+    """Up to four training and four test faces, always the same, for the grid of each epoch, and their captions."""
+    parts = {"train": train_numbers[:4], "test": test_numbers[:4]}
+    numbers = np.concatenate(list(parts.values()))
+    others = np.concatenate([np.roll(n, 1) for n in parts.values()])
+    batch = next(iter(batches(records, numbers, others, np.zeros((len(numbers), 2), bool), len(numbers))))
+    return batch, [f"{name} {k}" for name, n in parts.items() for k in n]
+
+
+def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
+    """Print what --train would do."""
+    train_numbers, test_numbers = prepared.split(prepared.complete_indices(args.data))
+    pipeline.check_size(args.data, args.size)
+    with strategy.scope():
+        state = State(args)
+    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    report.describe_run(args, steps, train_numbers, test_numbers, {state.generator: 2, state.discriminator: 3})
+
+
+# --- testing ----------------------------------------------------------------------------------------------------------
+
+ROWS = {
+    "man": "manipulated",
+    "cmask2": "new map,\nsame colours",
+    "rec": "reconstruction",
+    "cmask": "colour map",
+    "real": "ground truth",
+}
+"""The result pictures and their labels, from the top row of a grid to the bottom."""
+
+
+def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarray]:
+    """The pictures of ROWS for a batch, each (B, S, S, 3) in 0..1, and the masks, (B, S, S, 7)."""
+    seen = conditions(batch)
+    rec, man = (
+        generator([tf.concat([seen[masks], seen[cmask]], -1), seen["code"]], training=args.batch_statistics)
+        for masks, cmask in (("masks", "cmask"), ("masks2", "cmask2"))
+    )
+    pictures = {"man": man, "rec": rec, "real": seen["target"]}
+    return {name: x.numpy() for name, x in {**seen, **pictures}.items() if name != "code"}
+
+
+def grid(painted: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
+    """The labelled grid of some painted faces, (H, W, 3) uint8."""
+    return report.grid({label: painted[name] for name, label in ROWS.items()}, captions)
+
+
+def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """L1 in 0..1 of each face, (B,): the reconstruction inside the regions, the colour map there for comparison, and
+    the manipulated picture where both maps agree (NaN where they do so nowhere)."""
+    inside = painted["masks"].any(-1)
+    agree = inside & (painted["masks"] == painted["masks2"]).all(-1)
+
+    def l1(name, where):
+        difference = np.abs(painted["real"] - painted[name]).mean(-1)  # (B, S, S)
+        pixels = where.sum((1, 2))
+        return np.where(pixels, (difference * where).sum((1, 2)) / np.maximum(pixels, 1), np.nan)
+
+    return {"l1_rec": l1("rec", inside), "l1_cmask": l1("cmask", inside), "l1_man_agree": l1("man", agree)}
+
+
+def test(args: Args) -> None:
+    records, train_numbers, test_numbers = splits(args)
+    if not runtime.is_chief():
+        return
+    chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
+    numbers = np.concatenate(chosen)
+    # each split's second maps come from itself, the same ones whichever splits are painted
+    others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
+    generator = Generator(args)
+    step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
+    with report.Results(args.out, f"pix2pix_v2, {args.split} faces, step {step}", numbers, ROWS) as results:
+        for batch in batches(records, numbers, others, np.zeros((len(numbers), 2), bool), args.batch_size):
+            painted = paint(args, generator, batch)
+            about = {"k": batch["k"].numpy(), "map_k": batch["k2"].numpy()}
+            results.add(painted, about | scores(painted))
+
+
+def main() -> None:
+    args = runs.parse(Args, PUBLISHED, __doc__)
+    with runtime.explained():
+        strategy = runtime.start(args)
+        if args.dry_run:
+            return dry_run(args, strategy)
+        if args.train:
+            train(args, strategy)
+        if args.test:
+            test(args)
+
+
+if __name__ == "__main__":
+    cli.run(main)
