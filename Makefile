@@ -41,6 +41,6 @@ $(VENV)/installed: requirements.txt
 	$(RUN) -m pip install --quiet -r requirements.txt
 	@touch $@
 
-$(VENV)/dev: $(VENV)/installed requirements-dev.txt
+$(VENV)/dev: $(VENV)/installed requirements-dev.txt requirements-export.txt
 	$(RUN) -m pip install --quiet -r requirements-dev.txt
 	@touch $@

@@ -18,6 +18,9 @@ SCRIPTS = {
     "c_mask.py": "c_mask",
     "face_recognition/face_recognition.py": "face_recognition.face_recognition",
     "pix2pix.py": "pix2pix",
+    "pix2pix_v2.py": "pix2pix_v2",
+    "pix2pix_rec.py": "pix2pix_rec",
+    "export.py": "export",
 }
 
 

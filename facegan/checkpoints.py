@@ -47,7 +47,7 @@ class Checkpoints:
         """
         for path in reversed(self.manager.checkpoints):
             try:
-                self.checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
+                self.checkpoint.restore(path).expect_partial().assert_existing_objects_matched()
                 return int(self.step.numpy())
             except Exception as error:  # TensorFlow reports damage as anything from IndexError to DataLossError
                 print(f"{path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
