@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -36,9 +37,10 @@ LOSSES = {
 
 
 @pytest.fixture
-def copy(trained, tmp_path) -> Path:
+def copy(trained, tmp_path) -> Iterator[Path]:
     """A trained run of pix2pix.py, 12 steps long, that a test may change."""
-    return shutil.copytree(trained(pix2pix).run, tmp_path / "run")
+    yield shutil.copytree(trained(pix2pix).run, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run")  # a quarter of a gigabyte
 
 
 @pytest.fixture
@@ -295,18 +297,6 @@ def test_without_a_checkpoint_that_can_be_read_nothing_is_trained_or_tested(copy
         assert files(copy / "checkpoints") == before
 
 
-@pytest.mark.parametrize("cut", [0, 5, -5], ids=["empty", "in its header", "in its last row"])
-def test_a_metrics_file_that_was_cut_short_does_not_stop_a_run(cut, copy, metrics, fake_step, call):
-    fake_step()
-    text = (copy / "metrics.csv").read_text()
-    (copy / "metrics.csv").write_text(text[:cut])
-    outcome = call(pix2pix, "--train", "--run", copy, "--epochs", 4)
-    assert outcome.status == 0, outcome.err
-    last = metrics(copy)[-4:]
-    assert [row["step"] for row in last] == [13, 14, 15, 16]
-    assert [row["g"] for row in last] == [12, 13, 14, 15]
-
-
 def test_moving_average_by_hand():
     network, average = (keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)]) for _ in range(2))
     network.set_weights([np.array([[1.0]]), np.array([3.0])])
@@ -353,7 +343,7 @@ def test_flags_of_a_run_need_not_be_said_again_but_may_be(prepared_64, tmp_path,
     """--published, then the same line, one without any flag, and one that contradicts."""
     fake_step()
     run = ("--run", tmp_path / "run")
-    first = ("--train", *run, "--data", prepared_64, "--published", "--flip", *TINY)
+    first = ("--train", *run, "--data", prepared_64, "--published", "--flip", *TINY, "--epochs", 1)
     for flags in (first, first, ("--train", *run)):
         outcome = call(pix2pix, *flags)
         assert outcome.status == 0, outcome.err
@@ -369,7 +359,7 @@ def test_a_run_that_saved_nothing_binds_nothing(prepared_64, tmp_path, fake_step
         raise tf.errors.ResourceExhaustedError(None, None, "OOM")
 
     fake_step(break_down)
-    flags = ("--train", "--data", prepared_64, "--run", tmp_path / "run", *TINY)
+    flags = ("--train", "--data", prepared_64, "--run", tmp_path / "run", *TINY, "--epochs", 1)
     refusal(call(pix2pix, *flags))
     fake_step()
     assert call(pix2pix, *flags, "--batch-size", 4, "--norm", "batch").status == 0
@@ -487,12 +477,6 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(prepared_64,
     sentence = refusal(call(pix2pix, "--train", *flags))
     assert re.search(r"loss g is nan at step 6; .* last good state.*--learning-rate.*--precision float32", sentence)
     assert weights(tmp_path / "run")["step"] == 4
-
-
-def test_a_training_that_diverges_ends_with_a_sentence(prepared_64, tmp_path, call):
-    flags = ("--data", prepared_64, "--run", tmp_path / "run", *TINY, "--learning-rate", 1e38)
-    assert "not finite at step 4" in refusal(call(pix2pix, "--train", *flags))
-    assert not list((tmp_path / "run" / "checkpoints").glob("*.index"))
 
 
 def test_a_weight_that_is_not_finite_is_never_saved(tmp_path, weights):

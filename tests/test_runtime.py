@@ -1,0 +1,246 @@
+"""Precision, loss scaling, XLA and failing devices; the machines that this one is not are faked."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import pix2pix
+from facegan import blocks, report, runtime
+from facegan.errors import BadInput
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """gpu(7, 5): from now on this machine seems to have one GPU of compute capability 7.5."""
+    devices = tf.config.list_physical_devices
+
+    def pretend(*capability):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["it"] if kind == "GPU" else devices(kind))
+        monkeypatch.setattr(
+            tf.config.experimental, "get_device_details", lambda device: {"compute_capability": capability}
+        )
+        monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda device, on: None)
+
+    return pretend
+
+
+# --- precision --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("capability", "policy"),
+    [
+        ((9, 0), "mixed_bfloat16"),
+        ((8, 0), "mixed_bfloat16"),
+        ((7, 5), "mixed_float16"),
+        ((7, 0), "mixed_float16"),
+        ((6, 1), "float32"),
+    ],
+)
+def test_a_gpu_gets_the_precision_that_it_has_units_for(capability, policy, gpu):
+    gpu(*capability)
+    chosen, reason = runtime.fastest_precision()
+    assert chosen == policy
+    assert "{}.{}".format(*capability) in reason
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "policy", "reason"),
+    [
+        ("flags : fpu avx512f avx512_bf16", "mixed_bfloat16", "the CPU has avx512_bf16"),
+        ("flags : fpu amx_bf16 amx_tile", "mixed_bfloat16", "the CPU has amx_bf16"),
+        ("flags : fpu avx2 avx512f", "float32", "the CPU has no fast 16-bit units"),
+        (None, "float32", "the CPU has no fast 16-bit units"),
+    ],
+)
+def test_a_cpu_computes_in_bfloat16_only_where_it_has_units_for_it(cpuinfo, policy, reason, tmp_path, monkeypatch):
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    monkeypatch.setattr(runtime, "Path", lambda path: tmp_path / "cpuinfo")
+    assert runtime.fastest_precision() == (policy, reason)
+
+
+def test_the_first_line_says_what_was_chosen_and_why(gpu, capsys):
+    args = pix2pix.Args(train=True, precision="float32")
+    runtime.start(args)
+    line = capsys.readouterr().out
+    assert line.startswith("precision float32 (as asked); XLA off unless asked (slower on CPUs); on ")
+    assert line.endswith(" CPU cores\n")
+    gpu(7, 0)
+    args.precision = "auto"
+    runtime.start(args)
+    expected = (
+        "precision mixed_float16 (GPU of compute capability 7.0 has float16 units; losses are scaled); on 1 GPU\n"
+    )
+    assert capsys.readouterr().out == expected
+    assert args.precision == keras.mixed_precision.global_policy().name == "mixed_float16"
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_gradients_too_small_for_float16_train_only_when_losses_are_scaled(scaled):
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    adam = runtime.optimizer(0.1, 0.5) if scaled else keras.optimizers.Adam(0.1, beta_1=0.5)
+    adam.build(model.trainable_variables)
+    with tf.GradientTape() as tape:
+        loss = adam.scale_loss(2e-8 * tf.cast(model(tf.ones((1, 1))), tf.float32))  # float16 ends at 6e-8
+    adam.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True))
+    assert (model.layers[0].kernel.numpy().item() < 1) == scaled
+
+
+def test_losses_are_scaled_under_float16_only():
+    for policy, kind in {
+        "float32": keras.optimizers.Adam,
+        "mixed_bfloat16": keras.optimizers.Adam,
+        "mixed_float16": runtime.LossScaleOptimizer,
+    }.items():
+        keras.mixed_precision.set_global_policy(policy)
+        assert type(runtime.optimizer(2e-4, 0.5)) is kind
+
+
+# --- XLA --------------------------------------------------------------------------------------------------------------
+
+
+def no_step(xla: str):
+    raise AssertionError("nothing is to be measured")
+
+
+@pytest.mark.parametrize("asked", ["on", "off"])
+def test_xla_is_as_asked(asked, gpu):
+    gpu(8, 0)
+    assert runtime.choose_xla(asked, no_step, [], []) == asked
+
+
+def test_xla_is_off_on_a_cpu_and_on_several_machines_unless_asked(gpu, monkeypatch, capsys):
+    assert runtime.choose_xla("auto", no_step, [], []) == "off"
+    gpu(8, 0)
+    monkeypatch.setattr(runtime, "cluster_resolver", lambda: "two machines")
+    assert runtime.choose_xla("auto", no_step, [], []) == "off"
+    assert "not measured on several machines" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "line"),
+    [
+        ({"off": 0.02, "on": 0.0154}, "XLA on: 20.0 ms a step off, 15.4 ms a step on\n"),
+        ({"off": 0.02, "on": 0.03}, "XLA off: 20.0 ms a step off, 30.0 ms a step on\n"),
+    ],
+)
+def test_xla_on_a_gpu_is_what_steps_faster(seconds, line, gpu, monkeypatch, capsys):
+    gpu(8, 0)
+    measured = []
+
+    def step_seconds(steps, batch, variables):
+        measured.append((steps, batch, variables))
+        return seconds
+
+    monkeypatch.setattr(runtime, "step_seconds", step_seconds)
+    chosen = runtime.choose_xla("auto", "step with XLA {}".format, ["batch", "next batch"], ["weights"])
+    assert measured == [({"off": "step with XLA off", "on": "step with XLA on"}, "batch", ["weights"])]
+    assert chosen == min(seconds, key=seconds.get)
+    assert capsys.readouterr().out == line
+
+
+def test_measuring_gives_seconds_a_step_and_leaves_no_trace(monkeypatch):
+    """A clock that only steps move: 0.2 s and 0.1 s each."""
+    clock = [0.0]
+    monkeypatch.setattr(runtime.time, "perf_counter", lambda: clock[0])
+    weight, moment = tf.Variable([1.0, 2.0]), keras.Variable(3, dtype="int32")
+
+    def step_of(seconds):
+        def train_step(batch, step):
+            clock[0] += seconds
+            weight.assign_add(batch)
+            moment.assign_add(1)
+            return {"g": tf.reduce_sum(weight)}
+
+        return train_step
+
+    seconds = runtime.step_seconds({"off": step_of(0.2), "on": step_of(0.1)}, [0.5, 0.5], [weight, moment])
+    assert seconds == {"off": pytest.approx(0.2), "on": pytest.approx(0.1)}
+    np.testing.assert_array_equal(weight, [1, 2])
+    assert int(moment) == 3
+
+
+def test_a_step_that_xla_cannot_compile_counts_as_infinitely_slow():
+    def step(batch, number):
+        return {"g": tf.strings.length(tf.strings.as_string(batch))}
+
+    def over_devices(batch, number):  # what BatchNorm over several devices ends with
+        raise RuntimeError("`merge_call` called while defining a new graph or a tf.function.")
+
+    steps = {"off": tf.function(step), "on": tf.function(step, jit_compile=True), "several": over_devices}
+    seconds = runtime.step_seconds(steps, tf.constant(1.0), [])
+    assert seconds["off"] < seconds["on"] == seconds["several"] == float("inf")
+
+
+@pytest.mark.parametrize("upsampling", ["resize", "transpose"])
+def test_xla_compiles_the_way_up_in_sixteen_bits(upsampling):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    inputs = keras.Input((4, 4, 8))
+    model = keras.Model(inputs, blocks.up(blocks.up(inputs, 16, "group", upsampling), 16, "group", upsampling, 0.5))
+
+    @tf.function(jit_compile=True)
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.cast(model(x, training=True), tf.float32) ** 2)
+        return tape.gradient(loss, model.trainable_variables)
+
+    values = gradients(tf.random.stateless_normal((2, 4, 4, 8), (0, 1)))
+    assert all(np.isfinite(value).all() for value in values)
+    assert any(np.any(value) for value in values)
+
+
+def test_a_run_with_xla_has_nearly_the_losses_of_one_without(
+    trained, metrics, prepared_64, tmp_path, call, monkeypatch
+):
+    """Only nearly: XLA draws other numbers for dropout."""
+    monkeypatch.setattr(report.Progress, "LOG_STEPS", 1)
+    flags = ("--size", 64, "--batch-size", 2, "--epochs", 1, "--precision", "float32", "--xla", "on")
+    outcome = call(pix2pix, "--train", "--data", prepared_64, "--run", tmp_path, *flags)
+    assert outcome.status == 0, outcome.err
+    rows, expected = metrics(tmp_path), metrics(trained(pix2pix).run)
+    assert len(rows) == 4
+    for row, other in zip(rows, expected, strict=False):
+        for loss in ("g", "d", "gan", "l1"):
+            assert row[loss] == pytest.approx(other[loss], rel=0.05)
+
+
+# --- what a device or a machine fails with ----------------------------------------------------------------------------
+
+
+def test_out_of_memory_names_the_flags_that_help():
+    with pytest.raises(BadInput) as sentence, runtime.explained():
+        raise tf.errors.ResourceExhaustedError(
+            None, None, "{{function_node __x}} OOM when allocating tensor with shape[16,3]\nand much more"
+        )
+    message = str(sentence.value)
+    assert message.startswith("the device is out of memory (OOM when allocating tensor with shape[16,3]).")
+    for flag in ("--batch-size", "--size", "--precision mixed_bfloat16"):
+        assert flag in message
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", [tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError])
+def test_a_lost_machine_is_a_sentence_where_there_are_several_and_an_error_where_there_is_one(kind, monkeypatch):
+    with pytest.raises(kind), runtime.explained():
+        raise kind(None, None, "Connection reset by peer")
+    monkeypatch.setattr(runtime, "cluster_resolver", lambda: "two machines")
+    sentence = r"another machine is gone \(Connection reset by peer\)\. Start all of them"
+    with pytest.raises(BadInput, match=sentence), runtime.explained():
+        raise kind(None, None, "Connection reset by peer")
+
+
+def test_a_machine_that_is_done_waits_for_the_others(monkeypatch):
+    asked = []
+    monkeypatch.setattr(runtime, "mean_over_machines", asked.append)
+    with runtime.explained():
+        assert asked == []
+    assert len(asked) == 1
+
+
+def test_other_errors_stay_what_they_are():
+    for error in (BadInput("one sentence"), ValueError("a bug"), KeyboardInterrupt()):
+        with pytest.raises(type(error)), runtime.explained():
+            raise error
