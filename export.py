@@ -303,7 +303,7 @@ def export(args: Args, run: Run, form: Format) -> None:
         try:
             form.write(standalone(run), new)
         except tf.errors.OpError as error:
-            raise BadInput(f"cannot write {path} ({runtime.first_line(error)}); what was there is kept.") from None
+            raise BadInput(f"cannot write {path} ({runtime.reason(error)}); what was there is kept.") from None
         loaded = form.load(new)
         found = difference(run, loaded)
         if not found <= LIMIT:  # NaN neither

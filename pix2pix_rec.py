@@ -78,12 +78,11 @@ PUBLISHED = dict(
 # --- dataset ----------------------------------------------------------------------------------------------------------
 
 
-def splits(args: Args) -> tuple[pipeline.Records, np.ndarray, np.ndarray]:
-    """The records of all faces, and the numbers of those that train and of those that test."""
+def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the faces that train, and of those that test."""
     train_numbers, test_numbers = prepared.split(prepared.complete_indices(args.data))
     runs.check_split(args, train_numbers, test_numbers)
-    records = pipeline.Records(args.data, train_numbers + test_numbers, args.size, args.cache)
-    return records, np.array(train_numbers), np.array(test_numbers)
+    return np.array(train_numbers), np.array(test_numbers)
 
 
 def training_batches(args: Args, records, numbers, epoch: int, first_step: int, context) -> tf.data.Dataset:
@@ -137,9 +136,10 @@ def style_codes(args: Args, photo, areas):
     x = blocks.down(photo, 64, "none")  # (B, S/2, S/2, 64)
     x = blocks.down(x, 128, args.norm)  # (B, S/4, S/4, 128)
     x = blocks.convolve(x, 128, 3, 1, args.norm)  # (B, S/4, S/4, 128)
-    x = layers.Conv2D(args.style, 1, activation="tanh", kernel_initializer=blocks.initializer())(x)
+    x = layers.Conv2D(args.style, 1, activation="tanh", kernel_initializer=blocks.initializer())(x)  # (..., style)
     x = ops.cast(layers.Reshape((s * s, args.style))(x), "float32")  # (B, S*S/16, style)
-    weights = layers.Reshape((s * s, len(REGIONS) + 1))(layers.AveragePooling2D(4, dtype="float32")(areas))
+    weights = layers.AveragePooling2D(4, dtype="float32")(areas)  # (B, S/4, S/4, 8)
+    weights = layers.Reshape((s * s, len(REGIONS) + 1))(weights)  # (B, S*S/16, 8)
     sums = ops.matmul(ops.transpose(weights, (0, 2, 1)), x)  # (B, 8, style)
     return sums / (ops.sum(weights, 1)[..., None] + 1e-3)
 
@@ -192,10 +192,10 @@ def Discriminator(args: Args) -> keras.Model:
     x = blocks.down(x, 64, "none")  # (B, S/2, S/2, 64)
     x = blocks.down(x, 128, args.norm)  # (B, S/4, S/4, 128)
     x = blocks.down(x, 256, args.norm)  # (B, S/8, S/8, 256)
-    x = layers.ZeroPadding2D()(x)
+    x = layers.ZeroPadding2D()(x)  # (B, S/8 + 2, S/8 + 2, 256)
     x = layers.Conv2D(512, 4, use_bias=False, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 1, S/8 - 1, 512)
-    x = layers.LeakyReLU(0.2)(blocks.normalise(x, args.norm))
-    x = layers.ZeroPadding2D()(x)
+    x = layers.LeakyReLU(0.2)(blocks.normalise(x, args.norm))  # (B, S/8 - 1, S/8 - 1, 512)
+    x = layers.ZeroPadding2D()(x)  # (B, S/8 + 1, S/8 + 1, 512)
     x = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 2, S/8 - 2, 1)
     logits = layers.Activation("linear", dtype="float32")(x)
     return keras.Model([masks, picture], logits, name="discriminator")
@@ -247,7 +247,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             rec = generator(generator_inputs(args, seen), training=True)  # (B, S, S, 3)
             real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
-            rec_logits = discriminator([masks, rec], training=True)
+            rec_logits = discriminator([masks, rec], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
 
             g_gan = gan_loss(rec_logits, real=True)
             l1 = reconstruction_loss(target, rec)
@@ -283,7 +283,8 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
 
 
 def train(args: Args, strategy: tf.distribute.Strategy) -> None:
-    records, train_numbers, test_numbers = splits(args)
+    train_numbers, test_numbers = splits(args)
+    records = pipeline.Records(args.data, np.concatenate([train_numbers, test_numbers]), args.size, args.cache)
     steps = runs.steps_of_an_epoch(args, len(train_numbers))
     shown, captions = shown_batch(records, train_numbers, test_numbers)
 
@@ -293,7 +294,7 @@ def train(args: Args, strategy: tf.distribute.Strategy) -> None:
         )
 
     with checkpoints.training_in(args.run) as stops:
-        runs.record(args)
+        runs.record(args, train_numbers.tolist(), test_numbers.tolist())
         with strategy.scope():
             state = State(args)
         step, last = state.checkpoints.restore_together(), args.epochs * steps
@@ -306,8 +307,8 @@ def train(args: Args, strategy: tf.distribute.Strategy) -> None:
                 for batch in epoch_batches(*divmod(step, steps)):
                     losses = train_step(batch, tf.constant(step))
                     step += 1
-                    progress.update(step, losses)
                     stop, epoch_ends = runtime.stop_agreed(stops, step), step % steps == 0
+                    progress.update(step, losses, log=stop or epoch_ends)
                     if stop or epoch_ends or progress.time_to_save():
                         state.checkpoints.save(step)
                     if epoch_ends and runtime.is_chief():
@@ -344,7 +345,7 @@ ROWS = {"rec": "reconstruction", "real": "ground truth"}
 def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarray]:
     """The pictures of ROWS and the colour map, each (B, S, S, 3) in 0..1, and the masks, (B, S, S, 7)."""
     seen = conditions(batch)
-    rec = generator(generator_inputs(args, seen), training=args.batch_statistics)
+    rec = blocks.painted(generator, generator_inputs(args, seen), args.batch_statistics)
     return {name: x.numpy() for name, x in {**seen, "rec": rec, "real": seen["target"]}.items() if name != "code"}
 
 
@@ -366,11 +367,12 @@ def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def test(args: Args) -> None:
-    records, train_numbers, test_numbers = splits(args)
-    if not runtime.is_chief():
-        return
+    train_numbers, test_numbers = splits(args)
     chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
     numbers = np.concatenate(chosen)
+    records = pipeline.Records(args.data, numbers, args.size, args.cache)
+    if not runtime.is_chief():
+        return
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
     with report.Results(

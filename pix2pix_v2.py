@@ -84,12 +84,11 @@ PUBLISHED = dict(
 # --- dataset ----------------------------------------------------------------------------------------------------------
 
 
-def splits(args: Args) -> tuple[pipeline.Records, np.ndarray, np.ndarray]:
-    """The records of all faces, and the numbers of those that train and of those that test."""
+def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the faces that train, and of those that test."""
     train_numbers, test_numbers = prepared.split(prepared.complete_indices(args.data))
     runs.check_split(args, train_numbers, test_numbers)
-    records = pipeline.Records(args.data, train_numbers + test_numbers, args.size, args.cache)
-    return records, np.array(train_numbers), np.array(test_numbers)
+    return np.array(train_numbers), np.array(test_numbers)
 
 
 def training_batches(args: Args, records, numbers, pool, epoch: int, first_step: int, context) -> tf.data.Dataset:
@@ -243,9 +242,9 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             # One pass for both fakes: the sum of two gradients is the same in either order, that of three is not, and
             # a resumed run would differ in the last bits.
             fakes = [tf.concat([cmask, cmask2], 0), tf.concat([rec, man], 0)]
-            fake_maps, fake_scores = discriminator(fakes, training=True)
-            rec_score, man_score = tf.split(fake_scores, 2)
-            man_map = tf.split(fake_maps, 2)[1]
+            fake_maps, fake_scores = discriminator(fakes, training=True)  # (2 B, S/8, S/8, 3), (2 B, 1)
+            rec_score, man_score = tf.split(fake_scores, 2)  # (B, 1) each
+            man_map = tf.split(fake_maps, 2)[1]  # (B, S/8, S/8, 3)
 
             g_gan = gan_loss(rec_score, real=True)
             l1 = reconstruction_loss(target, rec)
@@ -284,8 +283,9 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
 
 
 def train(args: Args, strategy: tf.distribute.Strategy) -> None:
-    records, train_numbers, test_numbers = splits(args)
+    train_numbers, test_numbers = splits(args)
     pool = train_numbers if args.second_map == "split" else np.concatenate([train_numbers, test_numbers])
+    records = pipeline.Records(args.data, np.concatenate([train_numbers, test_numbers]), args.size, args.cache)
     steps = runs.steps_of_an_epoch(args, len(train_numbers))
     shown, captions = shown_batch(records, train_numbers, test_numbers)
 
@@ -295,7 +295,7 @@ def train(args: Args, strategy: tf.distribute.Strategy) -> None:
         )
 
     with checkpoints.training_in(args.run) as stops:
-        runs.record(args)
+        runs.record(args, train_numbers.tolist(), test_numbers.tolist())
         with strategy.scope():
             state = State(args)
         step, last = state.checkpoints.restore_together(), args.epochs * steps
@@ -308,8 +308,8 @@ def train(args: Args, strategy: tf.distribute.Strategy) -> None:
                 for batch in epoch_batches(*divmod(step, steps)):
                     losses = train_step(batch, tf.constant(step))
                     step += 1
-                    progress.update(step, losses)
                     stop, epoch_ends = runtime.stop_agreed(stops, step), step % steps == 0
+                    progress.update(step, losses, log=stop or epoch_ends)
                     if stop or epoch_ends or progress.time_to_save():
                         state.checkpoints.save(step)
                     if epoch_ends and runtime.is_chief():
@@ -354,7 +354,7 @@ def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarr
     """The pictures of ROWS for a batch, each (B, S, S, 3) in 0..1, and the masks, (B, S, S, 7)."""
     seen = conditions(batch)
     rec, man = (
-        generator([tf.concat([seen[masks], seen[cmask]], -1), seen["code"]], training=args.batch_statistics)
+        blocks.painted(generator, [tf.concat([seen[masks], seen[cmask]], -1), seen["code"]], args.batch_statistics)
         for masks, cmask in (("masks", "cmask"), ("masks2", "cmask2"))
     )
     pictures = {"man": man, "rec": rec, "real": seen["target"]}
@@ -381,11 +381,12 @@ def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def test(args: Args) -> None:
-    records, train_numbers, test_numbers = splits(args)
-    if not runtime.is_chief():
-        return
+    train_numbers, test_numbers = splits(args)
     chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
     numbers = np.concatenate(chosen)
+    records = pipeline.Records(args.data, numbers, args.size, args.cache)
+    if not runtime.is_chief():
+        return
     # each split's second maps come from itself, the same ones whichever splits are painted
     others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
     generator = Generator(args)

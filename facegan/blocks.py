@@ -36,6 +36,12 @@ class Dropout(layers.Dropout):
         return tf.where(drawn >= self.rate, x / (1 - self.rate), tf.zeros_like(x))
 
 
+def painted(generator: keras.Model, inputs: list, training: bool):
+    """What a generator paints, without a trace in it: training would move BatchNorm's statistics and dropout's seed."""
+    weights, others = generator.trainable_variables, generator.non_trainable_variables
+    return generator.stateless_call([w.value for w in weights], [v.value for v in others], inputs, training=training)[0]
+
+
 def convolve(x, filters: int, kernel: int, strides: int = 1, norm: str = "none"):
     """Convolution, normalisation, LeakyReLU 0.2: (B, H, W, C) -> (B, H / strides, W / strides, filters)."""
     x = layers.Conv2D(

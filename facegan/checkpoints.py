@@ -28,10 +28,22 @@ class Checkpoints:
         self.state = {name: list(thing.variables) for name, thing in state.items()}
         self.variables = [variable for variables in self.state.values() for variable in variables]
         self.checkpoint = tf.train.Checkpoint(step=self.step, **self.state)
+        self.manager, self.unreadable = self.make_manager(), []
+
+    def make_manager(self) -> tf.train.CheckpointManager:
         try:
-            self.manager = tf.train.CheckpointManager(self.checkpoint, str(self.folder), max_to_keep=2)
+            return tf.train.CheckpointManager(self.checkpoint, str(self.folder), max_to_keep=2)
         except ValueError:
             raise BadInput(f"{self.folder / 'checkpoint'} is damaged: train into a new --run.") from None
+
+    def remove_unreadable(self) -> None:
+        """Remove the checkpoints that restore() could not read, so that they do not count as the newest two."""
+        good = [path for path in self.manager.checkpoints if path not in self.unreadable]
+        tf.compat.v1.train.update_checkpoint_state(str(self.folder), good[-1], good)
+        for path in self.unreadable:
+            for file in self.folder.glob(f"{Path(path).name}.*"):
+                file.unlink()
+        self.manager, self.unreadable = self.make_manager(), []
 
     def restore_together(self) -> int:
         """restore() on every machine. Raises BadInput unless all of them find the same step."""
@@ -51,6 +63,7 @@ class Checkpoints:
                 return int(self.step.numpy())
             except Exception as error:  # TensorFlow reports damage as anything from IndexError to DataLossError
                 print(f"{path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
+                self.unreadable.append(path)
         if required or self.manager.checkpoints:
             raise BadInput(f"no usable checkpoint in {self.folder}: train into a new --run.")
         return 0
@@ -66,12 +79,14 @@ class Checkpoints:
                     "Start a new --run with a lower --learning-rate, or with --precision float32."
                 )
         self.step.assign(step)
+        if self.unreadable:
+            self.remove_unreadable()
         try:
             self.manager.save(step)
         except tf.errors.OpError as error:
             remove_leftovers(self.folder)
             raise BadInput(
-                f"cannot save step {step} in {self.folder} ({error.message.splitlines()[0]}); "
+                f"cannot save step {step} in {self.folder} ({runtime.reason(error)}); "
                 "the checkpoints before it are kept: make room, and the same command goes on from there."
             ) from None
 

@@ -49,6 +49,6 @@ def run(main: Callable[[], int | None]) -> None:
             errno.EEXIST,
         ):
             raise
-        sys.exit(
-            f"error: cannot write: {error}. What was finished stays; once there is room, the same command goes on."
-        )
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room, and the same command goes on" if full else "name a folder that can be written"
+        sys.exit(f"error: cannot write: {error}. What was finished stays; {remedy}.")

@@ -24,7 +24,7 @@ def pack(data: Path, numbers: list[int], size: int) -> None:
     check_size(data, size)
     (data / "packed").mkdir(exist_ok=True)
     prepared.remove_leftovers(data / "packed")
-    stale = [k for k in numbers if not is_packed(data, k)]
+    stale = [k for k in numbers if not is_packed(data, k, size)]
     with ThreadPoolExecutor() as pool:
         list(tqdm(pool.map(lambda k: pack_one(data, k, size), stale), "packing", len(stale), disable=not stale))
 
@@ -40,11 +40,11 @@ def check_size(data: Path, size: int) -> None:
         )
 
 
-def is_packed(data: Path, k: int) -> bool:
-    """Whether record k is there and not older than the two files it is made from."""
-    return prepared.is_current(
-        data / "packed" / f"{k}.bin", *(data / folder / f"{k}.npz" for folder in ("samples", "face_ids"))
-    )
+def is_packed(data: Path, k: int, size: int) -> bool:
+    """Whether record k is there, whole, and not older than the two files it is made from."""
+    record = data / "packed" / f"{k}.bin"
+    sources = (data / folder / f"{k}.npz" for folder in ("samples", "face_ids"))
+    return prepared.is_current(record, *sources) and record.stat().st_size == record_bytes(size)
 
 
 def pack_one(data: Path, k: int, size: int) -> None:

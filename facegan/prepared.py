@@ -177,15 +177,16 @@ def describe(data: Path) -> dict:
     return read_settings(path)
 
 
-def read_settings(path: Path) -> dict:
-    """A .json file that holds an object. Raises BadInput when it does not."""
+def read_settings(path: Path, remedy: str = "") -> dict:
+    """A .json file that holds an object. Raises BadInput, which ends in the remedy, when it does not."""
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(settings, dict):
             return settings
     except (OSError, ValueError):
         pass
-    raise BadInput(f"{path} is missing or damaged: choose another folder, or delete {path.parent} and make it again.")
+    remedy = remedy or f"choose another folder, or delete {path.parent} and make it again."
+    raise BadInput(f"{path} is missing or damaged: {remedy}")
 
 
 def claim(path: Path, remedy: str, **settings) -> None:

@@ -89,8 +89,13 @@ def parse(args_type, published: dict, description: str):
         raise BadInput(f"no trained run in {args.run}: train first, with --train, or name one with --run.")
     try:
         default = args_type(**(recorded or (published if args.published else {})))
+        for name, value in recorded.items():
+            if type(value) is not type(getattr(args, name)):
+                raise TypeError(f"{name} is {value!r}")
     except TypeError as error:
-        raise BadInput(f"{args.run / 'args.json'} is of another version ({error}): train into a new --run.") from None
+        raise BadInput(
+            f"{args.run / 'args.json'} is damaged or of another version ({error}): train into a new --run."
+        ) from None
     args = cli.parse(args_type, default=default, description=description)
     for name, (low, high) in BOUNDS.items():
         if not low <= getattr(args, name, low) <= high:
@@ -108,8 +113,13 @@ def recorded_flags(run: Path) -> dict:
     """The flags the run in this folder was trained with; {} before its first checkpoint, when nothing binds it yet."""
     if not (run / "checkpoints" / "checkpoint").exists():
         return {}
-    flags = prepared.read_settings(run / "args.json")
+    flags = read_record(run / "args.json")
     return flags | {"data": Path(flags["data"])} if "data" in flags else flags
+
+
+def read_record(path: Path) -> dict:
+    """A .json of a run folder. Raises BadInput when it is missing or damaged."""
+    return prepared.read_settings(path, "what was trained is kept; bring the file back, or train into a new --run.")
 
 
 def as_typed(name: str, value) -> str:
@@ -125,7 +135,7 @@ def check_flags(args, recorded: dict) -> None:
     if recorded and args.precision == "auto":
         args.precision = recorded["precision"]  # what auto chose on the machine where the run began
     for name, value in recorded.items():
-        if name in FREE or (name == "precision" and not args.train):
+        if name in FREE or (name in ("precision", "batch_size") and not args.train):
             continue
         if getattr(args, name) != value:
             raise BadInput(
@@ -135,16 +145,20 @@ def check_flags(args, recorded: dict) -> None:
 
 
 def check_split(args, train_numbers: list[int], test_numbers: list[int]) -> None:
-    """Record the faces a run trains on in run/split.json; raise BadInput where they changed since.
+    """Raise BadInput where the faces are not those that the run recorded in run/split.json.
 
     Added or removed samples move the border between the splits: training would go on with former test faces, and
     testing would judge by faces that were trained on. Testing on another dataset is free.
     """
     path = args.run / "split.json"
-    source = prepared.describe(args.data)["source"]
-    now = {"source": source, "train": train_numbers, "test": test_numbers}
+    source = prepared.describe(args.data)
     if recorded_flags(args.run) and path.exists():
-        before = prepared.read_settings(path)
+        before = read_record(path)
+        if args.train and before["source"] != source:
+            raise BadInput(
+                f"{args.run} was trained on {before['source']}, but {args.data} was made from {source}: name a new "
+                "folder with --run, or the folder it was trained on with --data."
+            )
         if args.train and (before["train"], before["test"]) != (train_numbers, test_numbers):
             raise BadInput(
                 f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
@@ -156,29 +170,30 @@ def check_split(args, train_numbers: list[int], test_numbers: list[int]) -> None
                 f"{args.run} was trained on {len(leaked)} of what are test faces in {args.data} now "
                 f"(first: {min(leaked)}), as samples were removed since: bring them back, or train into a new --run."
             )
-    elif args.train and runtime.is_chief():
-        args.run.mkdir(parents=True, exist_ok=True)
-        prepared.write_text(path, json.dumps(now))
 
 
 def steps_of_an_epoch(args, faces: int) -> int:
-    """Steps to pass over the training faces once; the few that are left over come first in another order. Raises
-    BadInput when they do not fill one batch."""
+    """Steps to pass over the training faces once, without the few that fill no batch (each epoch's order leaves out
+    others). Raises BadInput when they do not fill one."""
     if faces < args.batch_size:
         raise BadInput(f"--batch-size {args.batch_size} is more than the {faces} training faces; lower it.")
     return faces // args.batch_size
 
 
-def record(args) -> None:
-    """Write the run's flags to run/args.json, and add this start to run/starts.json: time, command line, versions."""
+def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
+    """Write the run's flags to run/args.json and its faces to run/split.json, and add this start to run/starts.json:
+    time, command line, versions. Only while the run folder is held, so that nobody else's are replaced."""
     if not runtime.is_chief():
         return
     flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED}
     flags["data"] = str(args.data.resolve())
     args.run.mkdir(parents=True, exist_ok=True)
+    faces = {"source": prepared.describe(args.data), "train": train_numbers, "test": test_numbers}
+    if not (recorded_flags(args.run) and (args.run / "split.json").exists()):
+        prepared.write_text(args.run / "split.json", json.dumps(faces))
     prepared.write_text(args.run / "args.json", json.dumps({"script": script_of(type(args)), **flags}, indent=2) + "\n")
     path = args.run / "starts.json"
-    starts = prepared.read_settings(path)["starts"] if path.exists() else []
+    starts = read_record(path)["starts"] if path.exists() else []
     starts.append(
         {
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ AGREE_STEPS = 20
 
 NOISE = re.compile(r"\{\{.*?\}\} ?")
 """Names of graph nodes in TensorFlow's error messages."""
+TELLING = re.compile("aborted by|[Ss]ocket|connect|No space|quota|memory|OOM|No such file")
+"""What the line of a message has that says why."""
 
 
 def start(args) -> tf.distribute.Strategy:
@@ -38,12 +41,14 @@ def start(args) -> tf.distribute.Strategy:
     xla = "" if tf.config.list_physical_devices("GPU") else "; XLA off unless asked (slower on CPUs)"
     print(f"precision {args.precision} ({reason}){xla}; on {devices_in_words()}")
     n = distribution.num_replicas_in_sync
-    if args.train and args.batch_size % n:
+    if (args.train or args.dry_run) and args.batch_size % n:
         lower = args.batch_size // n * n
         raise BadInput(
             f"--batch-size {args.batch_size} cannot be shared by {n} devices: use {f'{lower} or ' if lower else ''}"
             f"{lower + n}, or hide devices with CUDA_VISIBLE_DEVICES."
         )
+    if n > 1 and args.xla == "on" and args.norm == "batch":
+        raise BadInput("--xla on cannot compile --norm batch over several devices: leave one of them out.")
     return distribution
 
 
@@ -55,7 +60,14 @@ def strategy() -> tf.distribute.Strategy:
     """What to train with: several machines when TF_CONFIG or Slurm say so, else all local GPUs, else the CPU."""
     if resolver := cluster_resolver():
         print(f"machine {resolver.task_id} of {machines()}: waiting for the others", flush=True)
-        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python would not hear a Ctrl-C in there
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        except tf.errors.UnknownError as error:
+            address = resolver.cluster_spec().task_address("worker", resolver.task_id)
+            raise BadInput(f"cannot listen at {address} ({reason(error)}): is this machine started twice?") from None
+        finally:
+            signal.signal(signal.SIGINT, before)
     # more than one CPU device only where somebody configured virtual ones
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) == 1:
@@ -97,7 +109,7 @@ def cluster_resolver() -> tf.distribute.cluster_resolver.ClusterResolver | None:
                 '{"cluster": {"worker": ["host0:12345", "host1:12345"]}, "task": {"type": "worker", "index": 0}}.'
             ) from None
         return tf.distribute.cluster_resolver.TFConfigClusterResolver() if len(workers) > 1 else None
-    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:  # srun, not a shell inside an allocation
+    if os.environ.get("SLURM_STEP_NUM_TASKS", "1") != "1":  # srun, not a shell inside an allocation
         port = 10000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 20000  # jobs that share a node do not meet
         try:
             # Slurm itself shares out the GPUs; the resolver would need nvidia-smi to count them
@@ -120,7 +132,7 @@ def mean_over_machines(value: float) -> float:
     """The mean of a number that each machine says. They wait for each other: all must ask at the same time."""
     if cluster_resolver() is None:
         return value
-    return float(reduced_mean(tf.constant(value, tf.float32)))
+    return float(reduced_mean(tf.constant(value, tf.float64)))
 
 
 @tf.function
@@ -147,9 +159,13 @@ def explained() -> Iterator[None]:
     try:
         yield
         mean_over_machines(0)
+    except tf.errors.NotFoundError as error:
+        raise BadInput(f"a file went away meanwhile ({reason(error)}); the same command makes it again.") from None
     except tf.errors.ResourceExhaustedError as error:
+        if re.search("No space|quota", error.message):
+            raise BadInput(f"the disk is full ({reason(error)}); make room, and the same command goes on.") from None
         raise BadInput(
-            f"the device is out of memory ({first_line(error)}). Lower --batch-size or --size, or say "
+            f"the device is out of memory ({reason(error)}). Lower --batch-size or --size, or say "
             "--precision mixed_bfloat16 (mixed_float16 on older GPUs) in a new --run. What was saved is kept."
         ) from None
     except (
@@ -161,13 +177,15 @@ def explained() -> Iterator[None]:
         if cluster_resolver() is None:
             raise
         raise BadInput(
-            f"another machine is gone ({first_line(error)}). Start all of them again with the same "
+            f"another machine is gone ({reason(error)}). Start all of them again with the same "
             "commands: they go on from the last checkpoint."
         ) from None
 
 
-def first_line(error: tf.errors.OpError) -> str:
-    return NOISE.sub("", error.message).splitlines()[0]
+def reason(error: tf.errors.OpError) -> str:
+    """The line of TensorFlow's message that says why."""
+    lines = NOISE.sub("", error.message).splitlines()
+    return next((line for line in lines if TELLING.search(line)), lines[0])
 
 
 # --- precision and XLA ------------------------------------------------------------------------------------------------
@@ -218,7 +236,10 @@ def choose_xla(asked: str, make_step: Callable[[str], Callable], batches, variab
         return "off"
     seconds = step_seconds({xla: make_step(xla) for xla in ("off", "on")}, next(iter(batches)), variables)
     chosen = min(seconds, key=seconds.get)
-    print(f"XLA {chosen}: " + ", ".join(f"{1000 * s:.1f} ms a step {xla}" for xla, s in seconds.items()))
+    words = {
+        xla: f"{1000 * s:.1f} ms a step" if s < float("inf") else "cannot be compiled" for xla, s in seconds.items()
+    }
+    print(f"XLA {chosen}: " + ", ".join(f"{word} {xla}" for xla, word in words.items()))
     return chosen
 
 

@@ -52,14 +52,14 @@ def missing(form: str) -> list[str]:
     return [package for package in export.FORMATS[form].packages if not util.find_spec(package)]
 
 
-def make_run(folder: Path, script, flags: dict) -> None:
+def make_run(folder: Path, script, data: Path, flags: dict) -> None:
     """A run folder as training leaves it, with random weights and statistics; only the average is what --test uses."""
     state = script.State(script.Args(run=folder, size=64, **flags))
     rng = np.random.default_rng(1)
     for weight in state.average.weights:
         value = weight.numpy() + rng.normal(0, 0.02, weight.shape)
         weight.assign(abs(value) if "variance" in weight.name else value)
-    runs.record(script.Args(run=folder, size=64, **flags))
+    runs.record(script.Args(run=folder, data=data, size=64, **flags), [0, 1], [2, 3])
     state.checkpoints.save(12)
 
 
@@ -83,7 +83,7 @@ def made(tmp_path_factory, prepared_64, trained, call) -> dict[str, Made]:
         if flags is None:
             run, results = trained(script).run, trained(script).results
         else:
-            make_run(run, script, flags)
+            make_run(run, script, prepared_64, flags)
             inference = ("--precision", "float32", "--no-batch-statistics")
             tested = call(script, "--test", "--data", prepared_64, "--run", run, "--out", results, *inference)
             assert tested.status == 0, tested.err

@@ -93,6 +93,14 @@ def test_a_changed_sample_is_packed_again_and_no_other(copy):
     assert (copy / "packed" / "4.bin").stat().st_mtime_ns == before[4]
 
 
+def test_a_record_cut_short_is_packed_again(copy):
+    records = pipeline.Records(copy, [3], 64)
+    whole = (copy / "packed" / "3.bin").read_bytes()
+    (copy / "packed" / "3.bin").write_bytes(whole[:100])
+    assert (pipeline.Records(copy, [3], 64).in_memory == records.in_memory).numpy().all()
+    assert (copy / "packed" / "3.bin").read_bytes() == whole
+
+
 def test_a_changed_face_id_is_packed_again(copy):
     pipeline.Records(copy, [3], 64)
     face_id = np.linspace(-1, 1, 128, dtype=np.float32)

@@ -51,6 +51,13 @@ def test_every_twentieth_step_is_logged_for_people_and_for_tensorboard(tmp_path)
     assert scalars.keys() == {(f"train/{name}", step) for name in header[1:] for step in (20, 40)}
 
 
+def test_a_step_may_ask_to_be_logged(tmp_path):
+    with report.Progress(tmp_path, step=0, last=10, batch_size=4) as progress:
+        for step in range(1, 6):
+            progress.update(step, {"g": tf.constant(1.0)}, log=step == 3)
+    assert [row["step"] for row in csv.DictReader((tmp_path / "metrics.csv").open())] == ["3"]
+
+
 def test_images_per_second_counts_the_images_since_the_last_row(tmp_path, monkeypatch):
     """A clock by which the first 20 steps take 8 s, the next 20 take 2 s, from a run that goes on at step 20."""
     clock = [0.0]
@@ -141,12 +148,11 @@ def test_pictures_are_rounded_and_never_wrap_around(tmp_path):
     assert np.asarray(Image.open(tmp_path / "a.png"))[:, 0, 0].tolist() == [0, 0, 0, 1, 255, 255]
 
 
-@pytest.mark.parametrize("tile", [16, 32])
-def test_a_grid_has_labels_on_the_left_and_captions_below(tile):
+def test_a_grid_has_labels_on_the_left_and_captions_below():
     rows = {"a label of\ntwo lines": picture(RED, 3), "short": picture(BLUE, 3)}
-    drawn = report.grid(rows, ["1", "22", "333"], tile)
+    drawn = report.grid(rows, ["1", "22", "333"])
     reds, blues = ((drawn == 255 * color).all(-1) for color in (RED, BLUE))
-    assert reds.sum() == blues.sum() == 3 * tile * tile
+    assert reds.sum() == blues.sum() == 3 * 16 * 16
     left, bottom = np.argwhere(reds)[:, 1].min(), np.argwhere(blues)[:, 0].max()
     dark = (drawn < 128).all(-1)
     assert dark[:, :left].any()

@@ -210,6 +210,25 @@ def test_a_run_with_xla_has_nearly_the_losses_of_one_without(
 # --- what a device or a machine fails with ----------------------------------------------------------------------------
 
 
+def test_a_full_disk_is_not_taken_for_full_memory():
+    """TensorFlow says both with the same error."""
+    with (
+        pytest.raises(
+            BadInput, match=r"^the disk is full \(logs/events; No space left on device\); make room"
+        ) as sentence,
+        runtime.explained(),
+    ):
+        raise tf.errors.ResourceExhaustedError(None, None, "logs/events; No space left on device")
+    assert "--batch-size" not in str(sentence.value)
+
+
+def test_a_record_that_went_away_during_training_is_one_sentence():
+    message = "Graph execution error:\n\n{{function_node x}} packed/1.bin; No such file or directory\nmore"
+    sentence = r"\(packed/1.bin; No such file or directory\); the same command makes it again"
+    with pytest.raises(BadInput, match=sentence), runtime.explained():
+        raise tf.errors.NotFoundError(None, None, message)
+
+
 def test_out_of_memory_names_the_flags_that_help():
     with pytest.raises(BadInput) as sentence, runtime.explained():
         raise tf.errors.ResourceExhaustedError(

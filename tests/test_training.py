@@ -24,7 +24,7 @@ from PIL import Image
 import pix2pix
 import pix2pix_rec
 import pix2pix_v2
-from facegan import checkpoints, prepared, report
+from facegan import checkpoints, pipeline, prepared, report
 from facegan.errors import BadInput
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -287,6 +287,21 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(copy, weights,
     assert not (copy / "checkpoints" / "ckpt-16_temp").exists()
 
 
+def test_a_checkpoint_that_cannot_be_read_does_not_count_as_one_of_the_newest_two(copy, fake_step, call):
+    """From step 8 on, as 12 is damaged, to 10, where Ctrl-C comes: 8 must stay beside 10."""
+    (newest,) = (copy / "checkpoints").glob("ckpt-12.data*")
+    newest.write_bytes(newest.read_bytes()[:-5000])
+
+    def stop_at_9(number):
+        if number == 9:
+            signal.raise_signal(signal.SIGINT)
+        return number
+
+    fake_step(stop_at_9)
+    assert call(pix2pix, "--train", "--run", copy).status == 130
+    assert sorted(path.name for path in (copy / "checkpoints").glob("*.index")) == ["ckpt-10.index", "ckpt-8.index"]
+
+
 def test_without_a_checkpoint_that_can_be_read_nothing_is_trained_or_tested(copy, call, tmp_path):
     for data in (copy / "checkpoints").glob("ckpt-*.data*"):
         data.write_bytes(b"")
@@ -317,7 +332,6 @@ def test_moving_average_by_hand():
         (pix2pix, ("--dropout", "0.25"), "trained with --dropout 0.5, now it is --dropout 0.25"),
         (pix2pix, ("--no-residual",), "trained with --residual, now it is --no-residual"),
         (pix2pix, ("--lambda", "1"), "trained with --lambda 100.0, now it is --lambda 1.0"),
-        (pix2pix, ("--batch-size", "4"), "trained with --batch-size 2, now it is --batch-size 4"),
         (pix2pix_v2, ("--map-sees", "both"), "trained with --map-sees picture, now it is --map-sees both"),
         (pix2pix_rec, ("--style", "32"), "trained with --style 64, now it is --style 32"),
         (pix2pix_rec, ("--condition", "map"), "trained with --condition pair, now it is --condition map"),
@@ -468,6 +482,58 @@ def test_two_trainings_in_one_folder_are_refused(copy, call):
     with prepared.lock(copy / ".lock"):
         assert "another job is writing" in refusal(call(pix2pix, "--train", "--run", copy))
     assert files(copy) == before
+
+
+def test_a_refused_training_leaves_the_record_of_the_one_before_its_first_checkpoint(data, tmp_path, call):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "split.json").write_text("the other job's")
+    with prepared.lock(run / ".lock"):
+        assert "another job is writing" in refusal(call(pix2pix, "--train", "--data", data, "--run", run, *TINY))
+    assert (run / "split.json").read_text() == "the other job's"
+
+
+def test_another_dataset_with_the_same_numbers_is_refused_in_training(trained, data, tmp_path, call):
+    settings = json.loads((data / "prepared.json").read_text())
+    (data / "prepared.json").write_text(json.dumps(settings | {"resample": "nearest"}))
+    sentence = refusal(call(pix2pix, "--train", "--data", data, "--run", trained(pix2pix).run))
+    assert "area" in sentence
+    assert "nearest" in sentence
+    outcome = call(pix2pix, "--test", "--data", data, "--run", trained(pix2pix).run, "--out", tmp_path / "out")
+    assert outcome.status == 0, outcome.err
+
+
+def test_testing_may_take_batches_of_another_size(trained, prepared_64, tmp_path, call):
+    run = trained(pix2pix).run
+    assert call(pix2pix, "--test", "--run", run, "--out", tmp_path / "out", "--batch-size", 1).status == 0
+    assert "--batch-size 2, now it is --batch-size 1" in refusal(
+        call(pix2pix, "--train", "--run", run, "--batch-size", 1)
+    )
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", "x"), ("flip", 1), ("epochs", None)])
+def test_damaged_flags_of_a_run_are_refused_and_nothing_is_told_to_be_deleted(name, value, copy, call):
+    flags = json.loads((copy / "args.json").read_text())
+    (copy / "args.json").write_text(json.dumps(flags | {name: value}))
+    assert f"{name} is {value!r}" in refusal(call(pix2pix, "--train", "--run", copy))
+    (copy / "args.json").unlink()
+    sentence = refusal(call(pix2pix, "--train", "--run", copy))
+    assert "what was trained is kept" in sentence
+    assert "delete" not in sentence
+
+
+@SCRIPTS
+def test_painting_in_training_mode_leaves_no_trace_in_the_network(script, prepared_64):
+    """A grid an epoch must not change what goes on training: test faces are in it, and a resumed run draws it less."""
+    args = script.Args(size=64, data=prepared_64, norm="batch", batch_statistics=True)
+    numbers = np.arange(4)
+    batch, _ = script.shown_batch(pipeline.Records(prepared_64, np.arange(8), 64), numbers, numbers + 4)
+    generator = script.Generator(args)
+    before = [variable.numpy() for variable in generator.variables]
+    in_training = script.paint(args, generator, batch)["rec"]
+    assert all((v.numpy() == b).all() for v, b in zip(generator.variables, before, strict=True))
+    inference = script.paint(script.Args(size=64, norm="batch"), generator, batch)["rec"]
+    assert np.abs(in_training - inference).max() > 1e-3
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(prepared_64, tmp_path, weights, fake_step, call):
