@@ -221,8 +221,8 @@ from facegan import cli, report
 
 update = report.Progress.update
 
-def update_or_die(self, step, losses):
-    update(self, step, losses)
+def update_or_die(self, step, losses, **options):
+    update(self, step, losses, **options)
     if step == 6:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -260,12 +260,12 @@ def test_a_run_killed_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
 
 
 def call_and_stop_at_step_9(call, script, *flags):
-    """What Ctrl-C does during step 9."""
+    """What Ctrl-C does between steps 8 and 9; the loop hears it after the next step."""
     update = report.Progress.update
 
-    def update_and_stop(self, step, losses):
-        update(self, step, losses)
-        if step == 9:
+    def update_and_stop(self, step, losses, **options):
+        update(self, step, losses, **options)
+        if step == 8:
             signal.raise_signal(signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
