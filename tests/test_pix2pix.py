@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import pix2pix
-from facegan import blocks, checkpoints, pipeline
+from facegan import blocks, pipeline
 
 # --- networks ---------------------------------------------------------------------------------------------------------
 
@@ -207,16 +207,6 @@ def test_the_second_map_has_the_other_faces_regions_in_the_first_faces_colours(r
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
-
-
-def test_moving_average_by_hand():
-    network, average = (keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)]) for _ in range(2))
-    network.set_weights([np.array([[1.0]]), np.array([3.0])])
-    average.set_weights([np.array([[0.0]]), np.array([0.0])])
-    checkpoints.update_average(average, network, 0.75, tf.constant(0))  # (1 + 0) / (10 + 0) = 0.1 kept
-    np.testing.assert_allclose(average.get_weights()[1], [2.7])
-    checkpoints.update_average(average, network, 0.75, tf.constant(1000))  # 0.75 kept
-    np.testing.assert_allclose(average.get_weights()[1], [0.75 * 2.7 + 0.25 * 3])
 
 
 def test_the_generators_loss_is_the_sum_that_the_recipe_says(trained, metrics):
