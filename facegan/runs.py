@@ -164,7 +164,8 @@ def check_split(args, train_numbers: list[int], test_numbers: list[int]) -> None
                 f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
                 f"({len(train_numbers)}): name a new folder with --run, or bring the samples back."
             )
-        leaked = set(test_numbers) & set(before["train"]) if before["source"] == source else ()
+        same_faces = before["source"]["source"] == source["source"]  # in whatever layout or size they are prepared
+        leaked = set(test_numbers) & set(before["train"]) if same_faces else ()
         if leaked:
             raise BadInput(
                 f"{args.run} was trained on {len(leaked)} of what are test faces in {args.data} now "

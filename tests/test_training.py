@@ -475,6 +475,10 @@ def test_removed_samples_do_not_move_trained_faces_into_the_test_split(step, sen
         (data / name / "8.npz").unlink()
     flags = ("--data", data, "--run", trained(pix2pix).run, "--out", tmp_path / "out")
     assert sentence in refusal(call(pix2pix, step, *flags))
+    if step == "--test":  # nor do the same faces, prepared in another way
+        settings = json.loads((data / "prepared.json").read_text())
+        (data / "prepared.json").write_text(json.dumps(settings | {"resample": "nearest"}))
+        assert sentence in refusal(call(pix2pix, step, *flags))
 
 
 def test_two_trainings_in_one_folder_are_refused(copy, call):
