@@ -1,11 +1,12 @@
-"""Raw CelebAMask-HQ -> samples/<k>.npz: photograph, seven region masks and mean colours at the working size.
+"""Raw CelebAMask-HQ -> samples/<k>.npz: photograph, region masks, mean colours and label map at the working size.
 
     python g_simple_mask.py                                         # data/sample -> data/prepared, 256 x 256
     python g_simple_mask.py --source /data/CelebAMask-HQ --workers 8
 
 A file for each part and merged label maps are both found by themselves. What cannot be used is named with its reason
 in samples/report.csv. The photograph is area-resampled; a working pixel belongs to a region when any mask pixel
-under it does; a region's colour is its mean over the working picture.
+under it does; a region's colour is its mean over the working picture. The label map, one part a pixel (the majority
+under it), is what parse_face.py learns from; the GANs do not read it.
 """
 
 from dataclasses import dataclass
@@ -49,9 +50,10 @@ def make_sample(photo: np.ndarray, region_bits: np.ndarray, size: int, resample:
 def prepare(face: celebamask.RawFace, out: Path, size: int, resample: str) -> str:
     """Read one raw face and write out/samples/<k>.npz. Raises BadInput for a face that cannot be used."""
     photo = np.asarray(celebamask.read_photo(face.photo, size))
-    image, masks, colors = make_sample(photo, celebamask.read_region_bits(face), size, resample)
-    path = out / "samples" / f"{face.k}.npz"
-    prepared.write_npz(path, stored=("Image",), Image=image, Masks=masks, Colors=colors)
+    bits, labels = celebamask.read_masks(face)
+    image, masks, colors = make_sample(photo, bits, size, resample)
+    arrays = dict(Image=image, Masks=masks, Colors=colors, Labels=regions.shrink_labels(labels, size))
+    prepared.write_npz(out / "samples" / f"{face.k}.npz", stored=("Image",), **arrays)
     return jobs.DONE
 
 

@@ -8,7 +8,6 @@ Where none is found the whole frame is taken, for these photographs are aligned;
 face_ids/report.csv names the picture.
 """
 
-import importlib.util
 import sys
 from dataclasses import dataclass
 from functools import cache, partial
@@ -21,6 +20,7 @@ if not __package__:  # run as python face_recognition/face_recognition.py
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from facegan import cli, jobs, prepared
+from facegan.dlibfiles import DESCRIPTOR, LANDMARKS_5, model_file
 from facegan.errors import BadInput
 
 NOT_DETECTED = "not detected"
@@ -44,15 +44,10 @@ class Networks:
 @cache
 def load_networks() -> Networks:
     """dlib's detector, 5-point predictor and descriptor, once a process. Raises BadInput without the weights."""
-    # Looked up, not imported: importing the package needs pkg_resources, which new setuptools no longer brings.
-    package = importlib.util.find_spec("face_recognition_models")
-    if package is None:
-        raise BadInput("dlib's weights are missing: run `pip install -r requirements.txt` (face_recognition_models).")
-    models = Path(package.submodule_search_locations[0]) / "models"
     return Networks(
         dlib.get_frontal_face_detector(),
-        dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat")),
-        dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat")),
+        dlib.shape_predictor(str(model_file(LANDMARKS_5))),
+        dlib.face_recognition_model_v1(str(model_file(DESCRIPTOR))),
     )
 
 

@@ -84,19 +84,22 @@ def check_photo(path: Path, header: Image.Image, size: int) -> None:
         raise BadInput(f"{path.name} is {width} x {height}; expected a square photo of at least {size} x {size}")
 
 
-def read_region_bits(face: RawFace) -> np.ndarray:
-    """The regions of a face as (512, 512) uint8, bit i = region i. Raises BadInput when a mask is not right."""
+def read_masks(face: RawFace) -> tuple[np.ndarray, np.ndarray]:
+    """The regions of a face as (512, 512) uint8, bit i = region i, and its label map, (512, 512) uint8 ids 0..18.
+    Raises BadInput when a mask is not right."""
     if face.label_map:
-        bits = regions.bits_from_labels(read_mask(face.label_map))
+        labels = read_mask(face.label_map)
+        bits = regions.bits_from_labels(labels)
     elif face.part_masks:
         if unknown := sorted(face.part_masks.keys() - set(regions.PARTS)):
             raise BadInput(f"unknown part {unknown[0]!r}: {face.part_masks[unknown[0]].name}")
-        bits = regions.bits_from_parts({part: read_part_mask(path) for part, path in face.part_masks.items()})
+        parts = {part: read_part_mask(path) for part, path in face.part_masks.items()}
+        bits, labels = regions.bits_from_parts(parts), regions.labels_from_parts(parts)
     else:
         raise BadInput("masks missing")
     if not bits.any():
         raise BadInput("no region at all: every mask is empty")
-    return bits
+    return bits, labels
 
 
 def read_part_mask(path: Path) -> np.ndarray:

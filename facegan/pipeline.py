@@ -1,7 +1,8 @@
 """tf.data parts: packed records, decode, second maps, flips.
 
 A record is one face as raw bytes, packed/<k>.bin beside samples/: image (S, S, 3), region bits (S, S), 21 colour
-numbers and 128 face-ID numbers (float32). TensorFlow reads any record in any order without Python.
+numbers and 128 face-ID numbers (float32). TensorFlow reads any record in any order without Python. What parse_face.py
+reads, image and label map, lies in packed_labels/ in the same manner, for it needs no face IDs.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -13,20 +14,26 @@ from tqdm import tqdm
 
 from facegan import prepared, runtime
 from facegan.errors import BadInput
-from facegan.regions import REGIONS
+from facegan.regions import LABEL_REGION, REGIONS
 
 FACE_ID = 128
 COLORS = 3 * len(REGIONS)
 
 
-def pack(data: Path, numbers: list[int], size: int) -> None:
-    """Bring packed/<k>.bin up to date with samples/ and face_ids/. Raises BadInput when a sample is of another size."""
+def pack(records: type["Records"], data: Path, numbers: list[int], size: int) -> None:
+    """Bring the records of a kind up to date with what they are made from. Raises BadInput when a sample is of another
+    size."""
     check_size(data, size)
-    (data / "packed").mkdir(exist_ok=True)
-    prepared.remove_leftovers(data / "packed")
-    stale = [k for k in numbers if not is_packed(data, k, size)]
+    folder = data / records.FOLDER
+    folder.mkdir(exist_ok=True)
+    prepared.remove_leftovers(folder)
+    stale = [k for k in numbers if not is_packed(records, data, k, size)]
+
+    def pack_one(k):
+        prepared.write_bytes(folder / f"{k}.bin", records.encode(data, k, size))
+
     with ThreadPoolExecutor() as pool:
-        list(tqdm(pool.map(lambda k: pack_one(data, k, size), stale), "packing", len(stale), disable=not stale))
+        list(tqdm(pool.map(pack_one, stale), "packing", len(stale), disable=not stale))
 
 
 def check_size(data: Path, size: int) -> None:
@@ -40,24 +47,16 @@ def check_size(data: Path, size: int) -> None:
         )
 
 
-def is_packed(data: Path, k: int, size: int) -> bool:
-    """Whether record k is there, whole, and not older than the two files it is made from."""
-    record = data / "packed" / f"{k}.bin"
-    sources = (data / folder / f"{k}.npz" for folder in ("samples", "face_ids"))
-    return prepared.is_current(record, *sources) and record.stat().st_size == record_bytes(size)
+def is_packed(records: type["Records"], data: Path, k: int, size: int) -> bool:
+    """Whether record k is there, whole, and not older than the files it is made from."""
+    record = data / records.FOLDER / f"{k}.bin"
+    sources = (data / folder / f"{k}.npz" for folder in records.MADE_FROM)
+    return prepared.is_current(record, *sources) and record.stat().st_size == records.record_bytes(size)
 
 
-def pack_one(data: Path, k: int, size: int) -> None:
-    image, masks, colors = prepared.read_npz(
-        data / "samples" / f"{k}.npz",
-        Image=(size, size, 3),
-        Masks=(size, size, len(REGIONS)),
-        Colors=(len(REGIONS), 3),
-    )
-    (face_id,) = prepared.read_npz(data / "face_ids" / f"{k}.npz", face_id=(FACE_ID,))
-    bits = np.packbits(masks, axis=-1, bitorder="little")  # (S, S, 1)
-    numbers = np.concatenate([colors.ravel(), face_id]).astype("<f4")
-    prepared.write_bytes(data / "packed" / f"{k}.bin", image.tobytes() + bits.tobytes() + numbers.tobytes())
+def record_bytes(size: int) -> int:
+    """Bytes of a record: photo, region bits, colours and face ID."""
+    return 4 * size * size + 4 * (COLORS + FACE_ID)
 
 
 class Records:
@@ -67,13 +66,16 @@ class Records:
     cache: "auto" as above, "on" always in memory, "off" never.
     """
 
+    FOLDER, MADE_FROM = "packed", ("samples", "face_ids")
+    record_bytes = staticmethod(record_bytes)
+
     def __init__(self, data: Path, numbers: list[int], size: int, cache: str = "auto"):
         """Packs the records first where needed; numbers ascend. Raises BadInput as pack() does."""
         if runtime.is_chief():
-            pack(data, numbers, size)
+            pack(type(self), data, numbers, size)
         runtime.mean_over_machines(0)  # the others wait for the chief
         self.data, self.numbers, self.size = str(data), tf.constant(numbers, tf.int64), size
-        self.bytes = record_bytes(size)
+        self.bytes = self.record_bytes(size)
         fits = len(numbers) * self.bytes < free_memory() / 2
         self.in_memory = self.load() if cache == "on" or (cache == "auto" and fits) else None
 
@@ -82,7 +84,7 @@ class Records:
         rows = np.empty((len(self.numbers), self.bytes), np.uint8)
 
         def read(i):
-            rows[i] = np.fromfile(f"{self.data}/packed/{self.numbers[i]}.bin", np.uint8)
+            rows[i] = np.fromfile(f"{self.data}/{self.FOLDER}/{self.numbers[i]}.bin", np.uint8)
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(read, range(len(rows))))
@@ -90,12 +92,30 @@ class Records:
             return tf.convert_to_tensor(rows)
 
     def read(self, k: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Face k: image (S, S, 3) uint8, bits (S, S) uint8, colors (7, 3) in 0..1, face_id (128,) float32."""
+        """Face k, as decode() says."""
         if self.in_memory is None:
-            path = tf.strings.join([self.data, "/packed/", tf.strings.as_string(k), ".bin"])
+            path = tf.strings.join([self.data, f"/{self.FOLDER}/", tf.strings.as_string(k), ".bin"])
             raw = tf.io.decode_raw(tf.io.read_file(path), tf.uint8)
         else:
             raw = self.in_memory[tf.searchsorted(self.numbers, [k])[0]]
+        return self.decode(raw)
+
+    @staticmethod
+    def encode(data: Path, k: int, size: int) -> bytes:
+        """The record of face k. Raises BadInput for a damaged file."""
+        image, masks, colors = prepared.read_npz(
+            data / "samples" / f"{k}.npz",
+            Image=(size, size, 3),
+            Masks=(size, size, len(REGIONS)),
+            Colors=(len(REGIONS), 3),
+        )
+        (face_id,) = prepared.read_npz(data / "face_ids" / f"{k}.npz", face_id=(FACE_ID,))
+        bits = np.packbits(masks, axis=-1, bitorder="little")  # (S, S, 1)
+        numbers = np.concatenate([colors.ravel(), face_id]).astype("<f4")
+        return image.tobytes() + bits.tobytes() + numbers.tobytes()
+
+    def decode(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
+        """A record: image (S, S, 3) uint8, bits (S, S) uint8, colors (7, 3) in 0..1, face_id (128,) float32."""
         pixels = self.size * self.size
         numbers = tf.bitcast(tf.reshape(raw[4 * pixels :], (COLORS + FACE_ID, 4)), tf.float32)
         return {
@@ -106,9 +126,30 @@ class Records:
         }
 
 
-def record_bytes(size: int) -> int:
-    """Bytes of a record: photo, region bits, colours and face ID."""
-    return 4 * size * size + 4 * (COLORS + FACE_ID)
+class LabelRecords(Records):
+    """Photographs and their label maps, from samples/ alone."""
+
+    FOLDER, MADE_FROM = "packed_labels", ("samples",)
+
+    @staticmethod
+    def record_bytes(size: int) -> int:
+        return 4 * size * size
+
+    @staticmethod
+    def encode(data: Path, k: int, size: int) -> bytes:
+        """The record of face k. Raises BadInput for a damaged file, or one of before label maps were kept."""
+        image, labels = prepared.read_npz(data / "samples" / f"{k}.npz", Image=(size, size, 3), Labels=(size, size))
+        if labels.max() >= len(LABEL_REGION):
+            raise BadInput(f"{data / 'samples' / f'{k}.npz'}: unknown id {labels.max()}; run g_simple_mask.py again")
+        return image.tobytes() + labels.tobytes()
+
+    def decode(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
+        """A record: image (S, S, 3) uint8, labels (S, S) uint8, ids 0..18."""
+        pixels = self.size * self.size
+        return {
+            "image": tf.reshape(raw[: 3 * pixels], (self.size, self.size, 3)),
+            "labels": tf.reshape(raw[3 * pixels :], (self.size, self.size)),
+        }
 
 
 def free_memory() -> int:

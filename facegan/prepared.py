@@ -1,6 +1,7 @@
 """The prepared folder: samples/, color_masks/ and face_ids/, one <k>.npz a face in each. Read, write, index, split.
 
-samples/<k>.npz      Image uint8 (S, S, 3); Masks uint8 (S, S, 7) of 0/1; Colors float32 (7, 3) in 0..255
+samples/<k>.npz      Image uint8 (S, S, 3); Masks uint8 (S, S, 7) of 0/1; Colors float32 (7, 3) in 0..255;
+                     Labels uint8 (S, S), ids 0..18 (not in folders of before parse_face.py, which alone reads them)
 color_masks/<k>.npz  cmask float32 (S, S, 3) in 0..255
 face_ids/<k>.npz     face_id float32 (128,); detected bool; box int32 (4,) left, top, right, bottom
 prepared.json        the size, the raw dataset and the layout the samples were made from
@@ -113,6 +114,9 @@ def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
             arrays = [archive[name] for name in shapes]
     except FileNotFoundError:
         raise BadInput(f"{path} is missing; run {maker}") from None
+    except KeyError as error:  # whole, but older than an array that was added to the format
+        name = error.args[0].split()[0]
+        raise BadInput(f"{path} has no {name}; run {maker} again, with --overwrite") from None
     except Exception as error:  # a damaged zip can raise anything from zlib.error to NotImplementedError
         raise BadInput(f"{path} is damaged ({error}); delete it and run {maker} again") from None
     for (name, shape), array in zip(shapes.items(), arrays, strict=True):

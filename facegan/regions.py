@@ -1,5 +1,7 @@
 """Parts, regions, and what is computed from them. NumPy only, and the only copy of these rules in the project."""
 
+from functools import reduce
+
 import numpy as np
 
 from facegan.errors import BadInput
@@ -29,7 +31,25 @@ REGIONS = {
 # "any of the pixels it covers" a bitwise or, once for all seven regions.
 PART_BIT = {part: np.uint8(1 << i) for i, parts in enumerate(REGIONS.values()) for part in parts}
 BIT_MASKS = np.stack([np.arange(128) >> i & 1 for i in range(len(REGIONS))], -1).astype(np.uint8)  # bits -> 7 masks
+LABEL_REGION = np.array([0, *(PART_BIT[part].item().bit_length() for part in PARTS)], np.uint8)
+"""label id -> number of its region: 0 background, 1 skin ... 7 accessories"""
 LABEL_BIT = np.array([0, *(PART_BIT[part] for part in PARTS)], np.uint8)  # label id -> region bit
+OTHER_SIDE = {
+    f"{a}_{part[2:]}": f"{b}_{part[2:]}" for part in PARTS for a, b in ("lr", "rl") if f"r_{part[2:]}" in PARTS
+}
+MIRRORED_LABEL = np.array([0, *(1 + PARTS.index(OTHER_SIDE.get(part, part)) for part in PARTS)], np.uint8)
+"""label id -> the id it has in a mirrored picture: l_eye and r_eye, brows and ears change places (l_lip is the lower
+lip and ear_r an earring: they stay)"""
+
+LABEL_COLORS = np.array(
+    [
+        (0, 0, 0), (204, 0, 0), (76, 153, 0), (204, 204, 0), (51, 51, 255), (204, 0, 204), (0, 255, 255),
+        (255, 204, 204), (102, 51, 0), (255, 0, 0), (102, 204, 0), (255, 255, 0), (0, 0, 153), (0, 0, 204),
+        (255, 51, 153), (0, 204, 204), (0, 51, 0), (255, 153, 51), (0, 204, 0),
+    ],
+    np.uint8,
+)  # fmt: skip
+"""label id -> RGB colour to show it in, as CelebAMask-HQ's own tool paints it"""
 
 
 def bits_from_parts(parts: dict[str, np.ndarray]) -> np.ndarray:
@@ -52,6 +72,44 @@ def bits_from_labels(labels: np.ndarray) -> np.ndarray:
     if highest > len(PARTS):
         raise BadInput(f"unknown id {highest} in the label map; CelebAMask-HQ's ids are 0..{len(PARTS)}")
     return LABEL_BIT[labels]
+
+
+def labels_from_parts(parts: dict[str, np.ndarray]) -> np.ndarray:
+    """The merged label map of separate part masks: later parts are painted over earlier ones, in the order of PARTS.
+
+    parts: part name -> (512, 512) uint8 mask of 0 or 255. Returns (512, 512) uint8 ids 0..18.
+    """
+    labels = np.zeros((MASK_SIZE, MASK_SIZE), np.uint8)
+    for part, mask in parts.items():
+        np.maximum(labels, mask & np.uint8(PARTS.index(part) + 1), out=labels)  # ids rise in the order of painting
+    return labels
+
+
+def shrink_labels(labels: np.ndarray, size: int) -> np.ndarray:
+    """Label ids on the 512 grid -> (size, size) uint8 on the working grid. size divides 512.
+
+    A working pixel has the id that most of the 512-grid pixels under it have; of equally many, the highest, which is
+    painted last. The photograph's pixel is their mean, and the majority made most of it; one pixel of the block, the
+    other usual choice, would shift the map by half a 512-grid pixel, for an even block has no centre.
+    """
+    step = MASK_SIZE // size
+    extremes = []
+    for function in (np.minimum, np.maximum):
+        rows = reduce(function, [labels[i::step] for i in range(step)])  # (size, 512)
+        extremes.append(reduce(function, [rows[:, i::step] for i in range(step)]))  # (size, size)
+    lowest, small = extremes
+    y, x = np.nonzero(lowest != small)  # only blocks on a border, some 5 % of all, need counting
+    inside = labels.reshape(size, step, size, step)[y, :, x].reshape(len(y), step * step)
+    ids = len(PARTS) + 1
+    counts = np.bincount((np.arange(len(y))[:, None] * ids + inside).ravel(), minlength=len(y) * ids)
+    small = small.copy()  # at 512 it was labels itself
+    small[y, x] = ids - 1 - counts.reshape(-1, ids)[:, ::-1].argmax(1)
+    return small
+
+
+def mirror_labels(labels: np.ndarray) -> np.ndarray:
+    """The label map of the mirrored picture: (..., S, S) ids, turned left to right, and l_ and r_ exchanged."""
+    return MIRRORED_LABEL[labels[..., ::-1]]
 
 
 def masks_from_bits(bits: np.ndarray, size: int) -> np.ndarray:

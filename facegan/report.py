@@ -180,17 +180,21 @@ def forget_rows_after(path: Path, step: int) -> None:
 
 
 class Results:
-    """The folder --test writes: every picture as <k>_<name>.png; on leaving also results.csv, grid.png, index.html."""
+    """The folder --test writes: every picture as <k>_<name>.png; on leaving also results.csv, grid.png, index.html, and
+    results.json, which says that all of it is there and of one run."""
 
     GRID_COLUMNS = 8
 
-    def __init__(self, out: Path, title: str, numbers: np.ndarray, labels: dict[str, str], also: dict | None = None):
-        """labels: name of a picture -> its label, from the top row of the grid to the bottom. also: not in the grid."""
-        self.out, self.title, self.labels, self.pictures = out, title, labels, labels | (also or {})
+    def __init__(self, out: Path, about: dict, numbers: np.ndarray, labels: dict[str, str], also: dict | None = None):
+        """about: runs.about_test(). labels: name of a picture -> its label, from the top row of the grid to the bottom.
+        also: not in the grid."""
+        self.out, self.about, self.labels, self.pictures = out, about, labels, labels | (also or {})
+        self.title = f"{about['script'].removesuffix('.py')}, {about['split']} faces, step {about['step']}"
         self.rows, self.columns = [], []
         places = np.linspace(0, len(numbers) - 1, min(self.GRID_COLUMNS, len(numbers))).astype(int)
         self.in_grid = set(numbers[places].tolist())
         out.mkdir(parents=True, exist_ok=True)
+        (out / "results.json").unlink(missing_ok=True)  # from here on pictures of two runs may lie side by side
         self.bar = tqdm(total=len(numbers), desc="painting", unit="face")
 
     def add(self, painted: dict[str, np.ndarray], about: dict[str, np.ndarray]) -> None:
@@ -215,6 +219,7 @@ class Results:
         write_page(self.out / "index.html", self.title, self.rows, dict(reversed(self.pictures.items())))
         rows = {label: np.stack([c[name] for _, c in self.columns]) for name, label in self.labels.items()}
         save_png(self.out / "grid.png", grid(rows, [k for k, _ in self.columns]))
+        prepared.write_text(self.out / "results.json", json.dumps(self.about, indent=2) + "\n")
         scores = [name for name, x in self.rows[0].items() if isinstance(x, float)]
         means = {name: np.nanmean([row[name] for row in self.rows]) for name in scores}
         print(", ".join(f"{name} {x:.4f}" for name, x in means.items()) + f" (mean of {len(self.rows)} faces)")

@@ -51,7 +51,7 @@ class TrainingArgs:
     """keep all faces in memory; auto does when they take less than half of what is free"""
 
 
-UNRECORDED = {"train", "test", "dry_run", "run", "split", "out", "xla", "cache"}
+UNRECORDED = {"train", "test", "dry_run", "run", "split", "out", "xla", "cache", "photo", "aligned"}
 """Flags of the call, not of the run."""
 
 FREE = {"data", "epochs", "batch_statistics"}
@@ -62,9 +62,16 @@ BOUNDS = {
     "batch_size": (1, 10**6),
     "seed": (0, 2**32 - 1),
     "learning_rate": (1e-12, 1e38),
+    "discriminator_learning_rate": (1e-12, 1e38),
     "beta1": (0, 0.9999999),
     "lambda_": (0, 1e9),
     "ema_decay": (0, 0.9999999),
+    "feature_matching": (0, 1e9),
+    "identity": (0, 1e9),
+    "perceptual": (0, 1e9),
+    "map_consistency": (0, 1e9),
+    "cycle": (0, 1e9),
+    "discriminator_width": (1, 4096),
     "dropout": (0, 0.9999999),
     "gan_weight": (0, 1e9),
     "style": (1, 4096),
@@ -83,6 +90,8 @@ def parse(args_type, published: dict, description: str):
         raise BadInput("nothing to do: say --train, --test or both, or --dry-run.")
     script, recorded = script_of(args_type), recorded_flags(args.run)
     trained_by = recorded.pop("script", script)
+    if recorded:
+        recorded = published | recorded  # a flag that is younger than the run has its published value there
     if trained_by != script:
         raise BadInput(f"{args.run} was trained by {trained_by}, this is {script}: name another folder with --run.")
     if args.test and not (args.train or recorded):
@@ -114,7 +123,7 @@ def recorded_flags(run: Path) -> dict:
     if not (run / "checkpoints" / "checkpoint").exists():
         return {}
     flags = read_record(run / "args.json")
-    return flags | {"data": Path(flags["data"])} if "data" in flags else flags
+    return flags | {name: Path(flags[name]) for name in ("data", "parser") if name in flags}
 
 
 def read_record(path: Path) -> dict:
@@ -188,6 +197,7 @@ def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
         return
     flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED}
     flags["data"] = str(args.data.resolve())
+    flags = {name: str(value) if isinstance(value, Path) else value for name, value in flags.items()}
     args.run.mkdir(parents=True, exist_ok=True)
     faces = {"source": prepared.describe(args.data), "train": train_numbers, "test": test_numbers}
     if not (recorded_flags(args.run) and (args.run / "split.json").exists()):
@@ -206,6 +216,23 @@ def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
         }
     )
     prepared.write_text(path, json.dumps({"starts": starts}, indent=2) + "\n")
+
+
+def about_test(args, step: int) -> dict:
+    """What results.json says of a --test: script, run, step, split, flags, and where the faces came from."""
+    flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED | {"data"}}
+    flags = {name: str(value) if isinstance(value, Path) else value for name, value in flags.items()}
+    return {
+        "script": script_of(type(args)),
+        "run": str(args.run.resolve()),
+        "step": step,
+        "split": args.split,
+        "data": str(args.data.resolve()),
+        "source": prepared.describe(args.data),
+        "flags": flags,
+        "commit": git_commit(),
+        **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
+    }
 
 
 def git_commit() -> str | None:

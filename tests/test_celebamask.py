@@ -79,7 +79,7 @@ def test_a_face_without_photo_or_masks_is_listed_and_refused_when_read(tmp_path,
     write_face(tmp_path, 2, parts={"skin": ALL})
     _, (no_masks, no_photo) = celebamask.find_faces(tmp_path)
     with pytest.raises(BadInput, match="masks missing"):
-        celebamask.read_region_bits(no_masks)
+        celebamask.read_masks(no_masks)
     with pytest.raises(BadInput, match="photo missing"):
         celebamask.read_photo(no_photo.photo, 64)
 
@@ -167,7 +167,7 @@ def test_photo_cut_short_is_refused(mask_file):
 
 
 def bits_of(source, layout) -> list[np.ndarray]:
-    return [celebamask.read_region_bits(face) for face in celebamask.find_faces(source, layout)[1]]
+    return [celebamask.read_masks(face)[0] for face in celebamask.find_faces(source, layout)[1]]
 
 
 def test_merged_masks_are_a_subset_of_the_parts(raw):
@@ -185,7 +185,7 @@ def samples(source, layout, size=64) -> list[list[bytes]]:
         [
             array.tobytes()
             for array in g_simple_mask.make_sample(
-                np.asarray(celebamask.read_photo(face.photo, size)), celebamask.read_region_bits(face), size
+                np.asarray(celebamask.read_photo(face.photo, size)), celebamask.read_masks(face)[0], size
             )
         ]
         for face in celebamask.find_faces(source, layout)[1]

@@ -128,7 +128,7 @@ def test_a_missing_file_names_itself_and_its_script(tmp_path, folder, script):
     [
         ({"a": (2, 4)}, r"a is \(2, 3\), expected \(2, 4\)"),
         ({"a": (2,)}, "expected"),
-        ({"b": (2, 3)}, "b.* not a file"),
+        ({"b": (2, 3)}, r"has no b; run .* with --overwrite"),
     ],
 )
 def test_another_shape_or_a_missing_array_is_refused(tmp_path, asked, words):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from PIL import Image
 import c_mask
 import g_simple_mask
 from face_recognition import face_recognition
-from facegan import prepared
+from facegan import prepared, regions
 
 GREY = np.full((64, 64, 3), 128, np.uint8)
 SCRIPTS = {
@@ -71,7 +72,15 @@ def prepare(call):
 @pytest.mark.parametrize(
     ("folder", "arrays"),
     [
-        ("samples", {"Image": ("uint8", (64, 64, 3)), "Masks": ("uint8", (64, 64, 7)), "Colors": ("float32", (7, 3))}),
+        (
+            "samples",
+            {
+                "Image": ("uint8", (64, 64, 3)),
+                "Masks": ("uint8", (64, 64, 7)),
+                "Colors": ("float32", (7, 3)),
+                "Labels": ("uint8", (64, 64)),
+            },
+        ),
         ("color_masks", {"cmask": ("float32", (64, 64, 3))}),
         ("face_ids", {"face_id": ("float32", (128,)), "detected": ("bool", ()), "box": ("int32", (4,))}),
     ],
@@ -101,6 +110,24 @@ def test_values_of_a_sample_and_its_colour_map(prepared_64):
         covering = max(covering, len(here))
     assert covering > 1
     assert not cmask[masks.sum(-1) == 0].any()
+
+
+@pytest.mark.parametrize("layout", ["parts", "merged"])
+def test_labels_are_the_majority_of_the_parts_painted_in_their_order(layout, tmp_path, faces, raw, prepare):
+    """Recounted block by block from the drawn parts; of equally many the one painted last."""
+    prepare(raw, tmp_path / "out", "--layout", layout)
+    _, parts = faces[3]
+    merged = np.zeros((512, 512), int)
+    for i, part in enumerate(regions.PARTS):
+        if part in parts:
+            merged[parts[part]] = i + 1
+    with np.load(tmp_path / "out" / "samples" / "3.npz") as sample:
+        labels, masks = sample["Labels"], sample["Masks"]
+    for y, x in np.ndindex(64, 64):
+        counts = Counter(merged[8 * y : 8 * y + 8, 8 * x : 8 * x + 8].ravel().tolist())
+        assert labels[y, x] == max(counts, key=lambda label: (counts[label], label))
+    regions_of_labels = regions.LABEL_REGION[labels]
+    assert all(masks[y, x, region - 1] for (y, x), region in np.ndenumerate(regions_of_labels) if region)
 
 
 def test_prepared_json_says_how_the_samples_were_made(prepared_64, raw):

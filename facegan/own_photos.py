@@ -1,0 +1,140 @@
+"""A person's own photographs as a prepared folder, which every script takes with --data.
+
+raw/                 the aligned photographs and their maps in CelebAMask-HQ's merged layout, for g_simple_mask.py
+samples/ and so on   as the preprocessing scripts make them from raw/ (see prepared.py)
+<k>_colors.png       the map in CelebAMask-HQ's colours
+<k>_parts.png        the map over the photograph, and a legend
+faces.json           k -> where the face came from
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from facegan import align, celebamask, labelmaps, pipeline, prepared, regions, report
+from facegan.errors import BadInput
+
+FEWEST = 4
+"""Faces that a script takes at least (prepared.split)."""
+
+
+def find(path: Path, parse: Callable[[np.ndarray], np.ndarray], size: int, aligned: bool) -> dict:
+    """The largest face of a photograph: photo (H, H, 3) uint8, cut out; labels (512, 512) uint8; path, sha256, frame
+    and note about it. Raises BadInput when there is none.
+
+    parse: photo (size, size, 3) in 0..1 -> labels. aligned: the photograph is cut as CelebA-HQ's already.
+    """
+    photo, note, frame = align.read_photo(path), "", None
+    if aligned:
+        height, width = photo.shape[:2]
+        if height != width or height < size:
+            raise BadInput(f"{path} is {width} x {height}: --aligned takes square photographs of {size} and more.")
+    else:
+        try:
+            found, count = align.find_face(photo)
+        except BadInput as error:
+            raise BadInput(
+                f"{path}: {error}; nothing was written. Take a photograph that shows the face upright and from the "
+                "front, or say --aligned if it is cut as CelebA-HQ's are."
+            ) from None
+        note = f"the largest of {count} faces; " if count > 1 else ""
+        note += f"only {found.side:.0f} pixels wide, so coarse; " if found.side < size else ""
+        photo = align.cut_out(photo, found, 1024 if found.side > 512 else 512)
+        frame = {"center": found.center.round(2).tolist(), "right": found.right.round(2).tolist()}
+    labels = parse(align.resized(photo, size / len(photo)).astype(np.float32) / 255)  # as g_simple_mask.py shrinks it
+    if not labels.any():
+        raise BadInput(f"{path}: the parser finds no part of a face in it; nothing was written.")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return dict(photo=photo, labels=labels, path=str(path.resolve()), sha256=digest, frame=frame, note=note)
+
+
+def add(out: Path, size: int, found: list[dict], prepare: Callable[[celebamask.RawFace], None]) -> None:
+    """Add what find() found to a folder, each face under the next free number. A photograph that is there already stays
+    as it is. prepare: writes the three prepared files of a raw face."""
+    prepared.claim(
+        out / "prepared.json",
+        "name a new folder with --out: own photographs do not go among the faces of a dataset.",
+        size=size,
+        source=str((out / "raw").resolve()),
+        layout="merged",
+        resample="area",
+    )
+    with prepared.lock(out / ".lock"):
+        faces = read_faces(out)
+        for face in found:
+            same = [k for k, about in faces.items() if about.get("sha256") == face["sha256"]]
+            if same:
+                print(f"{face['path']} is face {same[0]} of {out} already: left as it is, for its map may be edited")
+                continue
+            k = max(map(int, [-1, *faces, *prepared.indices(out, "samples")])) + 1
+            prepare(write_raw(out, k, face))
+            write_faces(out, faces | {str(k): {name: face[name] for name in ("path", "sha256", "frame")}})
+            faces = read_faces(out)
+            print(f"{face['path']} is face {k} of {out}; {face['note']}{out / f'{k}_parts.png'} shows what was found")
+
+
+def read_faces(out: Path) -> dict:
+    """faces.json; {} before there is one."""
+    return prepared.read_settings(out / "faces.json") if (out / "faces.json").exists() else {}
+
+
+def write_faces(out: Path, faces: dict) -> None:
+    prepared.write_text(out / "faces.json", json.dumps(faces, indent=2) + "\n")
+
+
+def write_raw(out: Path, k: int, face: dict) -> celebamask.RawFace:
+    """Write face k into out/raw, and two pictures of its map to look at."""
+    photo, labels = out / "raw" / celebamask.PHOTOS / f"{k}.jpg", out / "raw" / celebamask.LABEL_MAPS / f"{k}.png"
+    for folder in (photo.parent, labels.parent, *(out / name for name in prepared.MAKERS)):
+        folder.mkdir(parents=True, exist_ok=True)
+    with prepared.atomic(photo) as temporary:
+        Image.fromarray(face["photo"]).save(temporary, format="JPEG", quality=95, subsampling=0)
+    with prepared.atomic(labels) as temporary:
+        Image.fromarray(face["labels"]).save(temporary, format="PNG")
+    shown = align.resized(face["photo"], regions.MASK_SIZE / len(face["photo"])) / 255
+    report.save_png(out / f"{k}_colors.png", labelmaps.colored(face["labels"]))
+    report.save_png(out / f"{k}_parts.png", labelmaps.with_legend(shown, face["labels"]))
+    return celebamask.RawFace(k, photo, {}, labels)
+
+
+def fill_up(out: Path, size: int, data: Path) -> None:
+    """Fill a folder of fewer than four faces up with the last faces of a dataset prepared at the same size, which are
+    test faces: the scripts take no fewer, and it is into somebody else's map that a face is painted."""
+    missing = FEWEST - len(prepared.indices(out, "samples"))
+    if missing <= 0:
+        return
+    try:
+        numbers = prepared.complete_indices(data)[-missing:]
+        pipeline.check_size(data, size)
+    except BadInput:
+        numbers = []
+    if len(numbers) < missing:
+        print(
+            f"{out} holds {FEWEST - missing} faces, and other scripts take {FEWEST} and more: add photographs, or name "
+            f"a folder prepared at size {size} with --data, whose last faces then fill it up."
+        )
+        return
+    with prepared.lock(out / ".lock"):
+        for number in numbers:
+            faces = read_faces(out)
+            k = max(map(int, faces)) + 1
+            for folder in prepared.MAKERS:
+                prepared.write_bytes(out / folder / f"{k}.npz", (data / folder / f"{number}.npz").read_bytes())
+            write_faces(out, faces | {str(k): {"data": str(data.resolve()), "number": number}})
+    print(f"the last {missing} faces of {data} fill {out} up to {FEWEST}: their maps can be painted into")
+
+
+def what_next(out: Path, size: int) -> str:
+    """What can be done with such a folder."""
+    return (
+        f"To paint: python pix2pix.py --test --data {out} --split all --out {out / 'painted'} (a run of size {size}).\n"
+        f"To correct a map: edit {out / 'raw' / celebamask.LABEL_MAPS}/<k>.png, one id of 0..{len(regions.PARTS)} a "
+        f"pixel, then\n"
+        f"    python g_simple_mask.py --source {out / 'raw'} --out {out} --size {size} --overwrite\n"
+        f"    python c_mask.py --data {out}\n"
+        f"    python face_recognition/face_recognition.py --data {out}"
+    )

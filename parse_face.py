@@ -1,0 +1,448 @@
+"""A face parser: photograph -> which of CelebAMask-HQ's 18 parts, or background, every pixel shows.
+
+    python parse_face.py --train --test                    # data/prepared -> runs/parse_face -> results/parse_face
+    python parse_face.py --photo me.jpg you.png --out mine # finds, aligns and parses faces; mine/ is a prepared folder
+    python pix2pix.py --test --data mine --split all       # and so goes into every other script
+
+A small U-Net, trained on the photographs and label maps that g_simple_mask.py prepared (no colour maps or face IDs are
+needed), on the same training faces as the GANs, so that it never judges with faces it was trained on. What --photo
+finds can be corrected: edit mine/raw/CelebAMaskHQ-mask/0.png and run the three preprocessing scripts again, as is said
+when it ends. In the order of pix2pix.py: Args, dataset, Parser, losses, train_step, train, test; then --photo. B is the
+batch, S the working size; pictures are 0..1 everywhere.
+"""
+
+from facegan import runtime  # first: it sets TensorFlow's environment
+
+# isort: split
+import json
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tyro
+from keras import layers
+
+import c_mask
+import g_simple_mask
+from face_recognition import face_recognition
+from facegan import (
+    augment,
+    blocks,
+    celebamask,
+    checkpoints,
+    cli,
+    judges,
+    labelmaps,
+    own_photos,
+    pipeline,
+    prepared,
+    regions,
+    report,
+    runs,
+)
+from facegan.errors import BadInput
+
+
+@dataclass
+class Args(runs.TrainingArgs):
+    test: bool = False
+    """score the trained run on the faces of --split, into --out"""
+    photo: tuple[Path, ...] = ()
+    """own photographs: find the face, align it as CelebA-HQ, parse it, and add it to the prepared folder --out"""
+    aligned: bool = False
+    """the photographs of --photo are square and cut as CelebA-HQ's already: take them as they are"""
+    run: Path = Path("runs/parse_face")
+    """folder of the run: flags, checkpoints, parser.keras, metrics.csv, sample grids, TensorBoard logs"""
+    out: Path = Path("results/parse_face")
+    """where --test writes its pictures, and the prepared folder of --photo"""
+    split: Literal["test", "train", "all"] = "test"
+    """which faces --test scores: the last 20 %, the first 80 %, or all"""
+    published: tyro.conf.Suppress[tyro.conf.Fixed[bool]] = False
+    """there is no published recipe of a parser"""
+
+    epochs: int = 60
+    """passes over the training faces; may be raised later"""
+    learning_rate: float = 2e-3
+    """Adam's"""
+    beta1: float = 0.9
+    """Adam's first decay rate"""
+    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 3.0
+    """weight of the Dice loss, in which a small part counts as much as a large one, against the cross-entropy; 0, 1, 3
+    gave 0.35, 0.47, 0.54 mean IoU on eight drawn faces after 120 steps, and the accuracy rose too"""
+    width: int = 32
+    """channels at half size; a quarter of the work with half of them"""
+    norm: Literal["group", "batch"] = "group"
+    """group: the same in training and testing, at any batch size"""
+    ema_decay: float = 0.995
+    """test with a moving average of the weights"""
+    flip: bool = True
+    """half of the training faces are mirrored, their left and right parts exchanged"""
+    black: float = 0.5
+    """share of the training photographs whose background is painted black"""
+    soften: float = 0.4
+    """share of the training photographs that are blurred, as painted faces and small photographs are"""
+    vary: bool = True
+    """move, turn, scale and recolour the training photographs a little"""
+    mend_sides: bool = True
+    """exchange l_ and r_ parts of a training map whose left eye lies to the viewer's left; 6 % of real maps are so"""
+
+
+# --- dataset ----------------------------------------------------------------------------------------------------------
+
+
+def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the faces that train, and of those that test: the same as the GANs'."""
+    train_numbers, test_numbers = prepared.split(prepared.sample_indices(args.data))
+    runs.check_split(args, train_numbers, test_numbers)
+    return np.array(train_numbers), np.array(test_numbers)
+
+
+def training_batches(args: Args, records, numbers, epoch: int, first_step: int, context) -> tf.data.Dataset:
+    """The batches of one epoch from first_step on. Order and changes depend on seed and epoch alone, so a resumed
+    epoch goes on with exactly the batches that are left. context: which of several machines this is."""
+    rng = np.random.default_rng([args.seed, epoch])
+    order = rng.permutation(numbers)
+    mine = pipeline.share(context, args.batch_size, first_step, order, draw_changes(args, rng, len(order)))
+    return batches(records, *mine, context.get_per_replica_batch_size(args.batch_size), args.mend_sides)
+
+
+def draw_changes(args: Args, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Random changes for n faces, (n, 12) float32 in the order of augment.CHANGES.
+
+    Half of the backgrounds are black, because the GANs paint no background and evaluate.py asks for the parts of what
+    they painted, while a person's own photograph has one. The variations cover an alignment that is some per cent off.
+    """
+    drawn = dict.fromkeys(augment.CHANGES, np.zeros(n))
+    drawn["flip"] = rng.random(n) < (0.5 if args.flip else 0)
+    drawn["black"] = rng.random(n) < args.black
+    drawn["soften"] = np.where(rng.random(n) < args.soften, rng.uniform(0, 1, n), 0)  # up to a quarter of the size
+    if args.vary:
+        drawn["angle"] = rng.normal(0, 0.07, n)  # radians
+        drawn["scale"] = rng.normal(0, 0.08, n)  # of the logarithm
+        drawn["across"], drawn["down"] = rng.normal(0, 0.03, (2, n))  # of the side
+        drawn["gain"], drawn["gamma"] = rng.normal(0, 0.15, (2, n))
+        drawn["red"], drawn["green"], drawn["blue"] = rng.normal(0, 0.05, (3, n))
+    return np.stack([drawn[name] for name in augment.CHANGES], 1).astype(np.float32)
+
+
+def batches(records: pipeline.LabelRecords, numbers, changes, batch_size: int, mend: bool = False) -> tf.data.Dataset:
+    """Batches of: k (B,); image (B, S, S, 3) in 0..1; labels (B, S, S) int32, ids 0..18. changes (N, 12)."""
+
+    def load(k, change):
+        face = records.read(k)
+        image, labels = tf.cast(face["image"], tf.float32) / 255, tf.cast(face["labels"], tf.int32)
+        labels = mended(labels) if mend else labels
+        image, labels = tf.cond(
+            tf.reduce_any(change != 0), lambda: augment.changed(image, labels, change), lambda: (image, labels)
+        )
+        return {"k": k, "image": tf.ensure_shape(image, face["image"].shape), "labels": labels}
+
+    dataset = tf.data.Dataset.from_tensor_slices((numbers, changes))
+    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def unchanged(numbers: np.ndarray) -> np.ndarray:
+    """Changes that leave every face as it is, (N, 12)."""
+    return np.zeros((len(numbers), len(augment.CHANGES)), np.float32)
+
+
+def mended(labels: tf.Tensor) -> tf.Tensor:
+    """A label map (S, S) whose l_eye lies left of its r_eye in the picture, with l_ and r_ exchanged: l_ and r_ are the
+    person's own sides, so that only a wrong map looks like that."""
+    column = tf.cast(tf.range(labels.shape[1])[None], tf.float32)
+
+    def place(part):
+        inside = tf.cast(labels == labelmaps.NAMES.index(part), tf.float32)
+        return tf.reduce_sum(inside * column) / tf.reduce_sum(inside)  # NaN without the part: compares as False
+
+    return tf.where(place("l_eye") < place("r_eye"), tf.gather(regions.MIRRORED_LABEL.astype(np.int32), labels), labels)
+
+
+# --- network ----------------------------------------------------------------------------------------------------------
+
+
+def Parser(args: Args) -> keras.Model:
+    """U-Net: photograph (B, S, S, 3) in 0..1 -> logits (B, S, S, 19) of background and the 18 parts."""
+    levels = args.size.bit_length() - 3  # down to 4 x 4
+    widths = [args.width * min(2**i, 8) for i in range(levels)]  # 32, 64, 128, 256, 256, ...
+    photo = layers.Input((args.size, args.size, 3))
+    x = layers.Rescaling(4.0, offset=-2.0)(photo)  # (B, S, S, 3) in -2..2
+    skips = []
+    for width in widths:
+        x = blocks.down(x, width, args.norm)  # (B, S/2, S/2, 32) ... (B, 4, 4, 256)
+        x = blocks.convolve(x, width, 3, 1, args.norm)
+        skips.append(x)
+    skips.pop()
+    for skip in reversed(skips):
+        width = skip.shape[-1]
+        x = blocks.up(x, width, args.norm, "resize")  # (B, 8, 8, 256) ... (B, S/2, S/2, 32)
+        x = layers.Concatenate()([x, skip])  # (B, 8, 8, 512) ... (B, S/2, S/2, 64)
+        x = blocks.convolve(x, width, 3, 1, args.norm)  # (B, 8, 8, 256) ... (B, S/2, S/2, 32)
+    # Each pixel of half size says the logits of four (sub-pixel convolution, Shi et al., CVPR 2016), as layers at full
+    # size took half of all time. A checkerboard does no harm here, for logits are not looked at.
+    s, n = args.size // 2, labelmaps.IDS
+    x = layers.Conv2D(4 * n, 1, kernel_initializer=blocks.initializer())(x)  # (B, S/2, S/2, 76)
+    x = layers.Permute((1, 3, 2, 4))(layers.Reshape((s, s, 2, 2 * n))(x))  # (B, S/2, 2, S/2, 38)
+    x = layers.Reshape((args.size, args.size, n), dtype="float32")(x)  # (B, S, S, 19)
+    # Sure logits are large, the initial weights small and Adam's steps too: without this factor 120 steps on eight
+    # drawn faces ended with a Dice loss of 0.73, with it 0.41.
+    logits = layers.Rescaling(10.0, dtype="float32")(x)
+    return keras.Model(photo, logits, name="parser")
+
+
+# --- losses -----------------------------------------------------------------------------------------------------------
+
+
+def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The mean over all pixels: labels (B, S, S) int32, logits (B, S, S, 19)."""
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
+def dice_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """1 - the soft Dice coefficient (Milletari et al., 3DV 2016), the mean over the parts that a face has, then over
+    faces: an eye of 40 pixels counts as much as the hair. labels (B, S, S) int32, logits (B, S, S, 19)."""
+    given = tf.one_hot(labels, labelmaps.IDS)  # (B, S, S, 19)
+    found = tf.nn.softmax(logits)
+    both = tf.reduce_sum(given * found, (1, 2))  # (B, 19)
+    area = tf.reduce_sum(given, (1, 2))
+    dice = (2 * both + 1) / (area + tf.reduce_sum(found, (1, 2)) + 1)
+    there = tf.cast(area > 0, tf.float32)
+    return 1 - tf.reduce_mean(tf.reduce_sum(dice * there, -1) / tf.reduce_sum(there, -1))
+
+
+def accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The share of pixels that are named right."""
+    return tf.reduce_mean(tf.cast(tf.argmax(logits, -1, tf.int32) == labels, tf.float32))
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+class State:
+    """The network, its moving average, the optimizer, and their checkpoints."""
+
+    def __init__(self, args: Args):
+        self.parser, self.average = Parser(args), Parser(args)
+        self.average.set_weights(self.parser.get_weights())
+        self.optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.optimizer.build(self.parser.trainable_variables)
+        self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
+
+
+def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
+    """The training step as a graph: batch, step number -> losses by name, means over all devices."""
+    parser = state.parser
+
+    def gradients(batch: dict) -> tuple[dict, list]:
+        """Losses of a device's part of the batch, and what they contribute to the gradients."""
+        with tf.GradientTape() as tape:
+            logits = parser(batch["image"], training=True)  # (B, S, S, 19)
+            ce, dice = cross_entropy(batch["labels"], logits), dice_loss(batch["labels"], logits)
+            loss = ce + args.lambda_ * dice
+            # each device adds its part to a mean over the whole batch; scaled under float16 only
+            part = state.optimizer.scale_loss(loss / strategy.num_replicas_in_sync)
+        losses = {"loss": loss, "ce": ce, "dice": dice, "accuracy": accuracy(batch["labels"], logits)}
+        return losses, tape.gradient(part, parser.trainable_variables)
+
+    if xla == "on":
+        gradients = tf.function(gradients, jit_compile=True)
+
+    def replica_step(batch: dict) -> dict[str, tf.Tensor]:
+        losses, parts = gradients(batch)
+        state.optimizer.apply_gradients(zip(parts, parser.trainable_variables, strict=True))
+        return losses
+
+    @tf.function
+    def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        losses = strategy.run(replica_step, args=(batch,))
+        checkpoints.update_average(state.average, parser, args.ema_decay, step)
+        return runtime.mean_losses(losses)
+
+    return train_step
+
+
+def train(args: Args, strategy: tf.distribute.Strategy) -> None:
+    train_numbers, test_numbers = splits(args)
+    records = pipeline.LabelRecords(args.data, np.concatenate([train_numbers, test_numbers]), args.size, args.cache)
+    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    shown, captions = shown_batch(records, train_numbers, test_numbers)
+
+    def epoch_batches(epoch: int, first_step: int):
+        return strategy.distribute_datasets_from_function(
+            lambda context: training_batches(args, records, train_numbers, epoch, first_step, context)
+        )
+
+    with checkpoints.training_in(args.run) as stops:
+        runs.record(args, train_numbers.tolist(), test_numbers.tolist())
+        with strategy.scope():
+            state = State(args)
+        whole = float32_parser(args)
+        step, last = state.checkpoints.restore_together(), args.epochs * steps
+        make_step = partial(make_train_step, args, state, strategy)
+        train_step = make_step(
+            runtime.choose_xla(args.xla, make_step, epoch_batches(0, 0), state.checkpoints.variables)
+        )
+        with report.Progress(args.run, step, last, args.batch_size) as progress:
+            while step < last:
+                for batch in epoch_batches(*divmod(step, steps)):
+                    losses = train_step(batch, tf.constant(step))
+                    step += 1
+                    stop, epoch_ends = runtime.stop_agreed(stops, step), step % steps == 0
+                    progress.update(step, losses, log=stop or epoch_ends)
+                    if stop or epoch_ends or progress.time_to_save():
+                        state.checkpoints.save(step)
+                        write_parser(args.run, whole, state.average)
+                    if epoch_ends and runtime.is_chief():
+                        progress.show_grid(step // steps, step, grid(parse(state.average, shown), captions))
+                    if stop:
+                        raise KeyboardInterrupt
+        write_parser(args.run, whole, state.average)
+    print(f"{args.run}: trained {step} steps, {step // steps} epochs of {len(train_numbers)} faces")
+
+
+def float32_parser(args: Args) -> keras.Model:
+    """A parser in float32, whatever the training's precision: what others load needs no fast 16-bit units."""
+    policy = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("float32")
+    try:
+        return Parser(args)
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
+
+
+def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
+    """Write run/parser.keras, the moving average, which keras.models.load_model reads without this repository."""
+    if not runtime.is_chief():
+        return
+    whole.set_weights(average.get_weights())
+    with tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
+        whole.save(Path(folder) / "parser.keras")
+        prepared.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
+
+
+def shown_batch(records, train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[dict, list[str]]:
+    """Up to four training and four test faces, always the same, for the grid of each epoch, and their captions."""
+    parts = {"train": train_numbers[:4], "test": test_numbers[:4]}
+    numbers = np.concatenate(list(parts.values()))
+    batch = next(iter(batches(records, numbers, unchanged(numbers), len(numbers))))
+    return batch, [f"{name} {k}" for name, n in parts.items() for k in n]
+
+
+def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
+    """Print what --train would do."""
+    train_numbers, test_numbers = splits(args)
+    pipeline.check_size(args.data, args.size)
+    with strategy.scope():
+        state = State(args)
+    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    report.describe_run(args, steps, train_numbers, test_numbers, {state.parser: 1})
+
+
+# --- testing ----------------------------------------------------------------------------------------------------------
+
+ROWS = {"parsed": "found", "given": "label map", "real": "photograph"}
+"""The result pictures and their labels, from the top row of a grid to the bottom."""
+
+
+def parse(parser: keras.Model, batch: dict) -> dict[str, np.ndarray]:
+    """The pictures of ROWS, each (B, S, S, 3) in 0..1, and the found and given label maps, (B, S, S)."""
+    photo, given = batch["image"].numpy(), batch["labels"].numpy()
+    found = parser(batch["image"], training=False).numpy().argmax(-1)
+    over = {name: labelmaps.over_photo(photo, labels) for name, labels in (("parsed", found), ("given", given))}
+    return {**over, "real": photo, "found_labels": found, "given_labels": given}
+
+
+def grid(parsed: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
+    """The labelled grid of some parsed faces, (H, W, 3) uint8."""
+    return report.grid({label: parsed[name] for name, label in ROWS.items()}, captions)
+
+
+def scores(confusions: np.ndarray) -> dict[str, np.ndarray]:
+    """Of each face, (B,), from its confusion (B, 19, 19): pixel accuracy, mean IoU of the parts and of the regions that
+    are given or found."""
+    return {
+        "accuracy": np.array([labelmaps.accuracy(c) for c in confusions]),
+        "iou_parts": np.nanmean(labelmaps.iou(confusions)[:, 1:], -1),
+        "iou_regions": np.nanmean(labelmaps.iou(labelmaps.of_regions(confusions))[:, 1:], -1),
+    }
+
+
+def test(args: Args) -> None:
+    train_numbers, test_numbers = splits(args)
+    chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
+    numbers = np.concatenate(chosen)
+    records = pipeline.LabelRecords(args.data, numbers, args.size, args.cache)
+    if not runtime.is_chief():
+        return
+    parser = Parser(args)
+    step = checkpoints.Checkpoints(args.run, average=parser).restore(required=True)
+    about, total = runs.about_test(args, step), 0
+    with report.Results(args.out, about, numbers, ROWS) as results:
+        for batch in batches(records, numbers, unchanged(numbers), args.batch_size):
+            parsed = parse(parser, batch)
+            pairs = zip(parsed["given_labels"], parsed["found_labels"], strict=True)
+            confusions = np.stack([labelmaps.confusion(given, found) for given, found in pairs])
+            results.add(parsed, {"k": batch["k"].numpy()} | scores(confusions))
+            total = total + confusions.sum(0)
+        scored = {**about, "faces": len(numbers), **labelmaps.summary(total)}
+        prepared.write_text(args.out / "scores.json", json.dumps(scored, indent=2) + "\n")
+        prepared.write_text(args.out / "scores.md", labelmaps.table(scored) + "\n")
+    print(labelmaps.table(scored))
+
+
+# --- own photographs --------------------------------------------------------------------------------------------------
+
+
+def add_photos(args: Args) -> None:
+    """--photo: add every photograph to the prepared folder --out. Raises BadInput before anything is written when one
+    of them cannot be used."""
+    if args.train or args.test or args.dry_run:
+        raise BadInput("--photo parses with a run that is trained: leave out --train, --test and --dry-run.")
+    parser = judges.read_parser(args.run)
+    size = parser.input_shape[1]
+    found = [own_photos.find(path, partial(full_map, parser), size, args.aligned) for path in args.photo]
+    own_photos.add(args.out, size, found, partial(prepare, args.out, size))
+    own_photos.fill_up(args.out, size, args.data)
+    print(own_photos.what_next(args.out, size))
+
+
+def full_map(parser: keras.Model, photo: np.ndarray) -> np.ndarray:
+    """The label map of a photograph (S, S, 3) in 0..1 at the masks' own size: (512, 512) uint8 ids."""
+    logits = parser(photo[None], training=False)  # (1, S, S, 19)
+    logits = tf.image.resize(logits, (regions.MASK_SIZE, regions.MASK_SIZE))  # not the ids: borders stay smooth
+    return logits.numpy()[0].argmax(-1).astype(np.uint8)
+
+
+def prepare(out: Path, size: int, face: celebamask.RawFace) -> None:
+    """The prepared files of one raw face, exactly as the three preprocessing scripts make them."""
+    prepared.claim(
+        out / "face_ids" / "settings.json", f"delete {out / 'face_ids'} and run the scripts again.", jitter=0
+    )
+    g_simple_mask.prepare(face, out, size, "area")
+    c_mask.make_color_mask(face.k, out, png=False)
+    face_recognition.embed(face.k, out, jitter=0)
+
+
+def main() -> None:
+    asked = cli.parse(Args, description=__doc__)
+    if asked.photo:
+        return add_photos(asked)
+    args = runs.parse(Args, {}, __doc__)
+    with runtime.explained():
+        strategy = runtime.start(args)
+        if args.dry_run:
+            return dry_run(args, strategy)
+        if args.train:
+            train(args, strategy)
+        if args.test:
+            test(args)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,85 @@
+"""facegan/dlibnet.py: dlib's network in TensorFlow says what dlib says, and its losses pass gradients."""
+
+import dlib
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from face_recognition.face_recognition import load_networks
+from facegan import dlibnet
+from facegan.errors import BadInput
+
+
+@pytest.fixture(scope="module")
+def network() -> dlibnet.FaceNetwork:
+    return dlibnet.FaceNetwork()
+
+
+@pytest.fixture(scope="module")
+def photos(faces) -> np.ndarray:
+    """Four faces, (4, 512, 512, 3) uint8."""
+    return np.stack([photo for photo, _ in faces[:4]])
+
+
+@pytest.fixture(scope="module")
+def small(photos) -> tf.Tensor:
+    """The same, (4, 128, 128, 3) in 0..1."""
+    return tf.image.resize(photos, (128, 128), "area") / 255
+
+
+@pytest.fixture(scope="module")
+def chips(photos) -> list[np.ndarray]:
+    """The same, found and aligned by dlib, (150, 150, 3) uint8 each."""
+    networks = load_networks()
+    shapes = [networks.landmarks(photo, networks.detector(photo, 1)[0]) for photo in photos]
+    pairs = zip(photos, shapes, strict=True)
+    return [dlib.get_face_chip(photo, shape, dlibnet.CHIP, dlibnet.PADDING) for photo, shape in pairs]
+
+
+def test_descriptors_equal_dlibs_own(network, chips):
+    wanted = [load_networks().descriptor.compute_face_descriptor(chip) for chip in chips]
+    found, _ = network(tf.constant(np.stack(chips), tf.float32) / 255)
+    np.testing.assert_allclose(found, np.array(wanted), atol=1e-5)
+
+
+def test_features_have_the_sizes_that_the_docstring_says(network):
+    _, features = network(tf.zeros((1, dlibnet.CHIP, dlibnet.CHIP, 3)))
+    assert [tuple(x.shape[1:]) for x in features] == [(35, 35, 32), (17, 17, 64), (8, 8, 128), (4, 4, 256), (2, 2, 256)]
+
+
+def test_a_cut_at_the_usual_place_is_nearly_the_chip_that_dlib_aligns(network, small, chips):
+    aligned, _ = network(tf.constant(np.stack(chips), tf.float32) / 255)
+    distances = np.linalg.norm(network.descriptors(small)[:, None] - aligned[None], axis=-1)
+    assert np.diag(distances).max() < 0.25
+    assert (distances.argmin(1) == np.arange(4)).all()
+
+
+def test_identity_loss_is_the_mean_squared_distance(network, small):
+    a, b = network.descriptors(small[:2]).numpy(), network.descriptors(small[2:]).numpy()
+    wanted = (np.linalg.norm(a - b, axis=1) ** 2).mean()
+    assert float(network.identity_loss(small[:2], small[2:])) == pytest.approx(wanted, rel=1e-3)
+    assert float(network.identity_loss(small, small)) == 0
+
+
+@pytest.mark.parametrize("loss", ["identity_loss", "perceptual_loss"])
+def test_following_the_gradient_lowers_the_loss(loss, network, small):
+    target, painted = small[:1], tf.Variable(tf.reduce_mean(small, (1, 2), keepdims=True) + 0 * small)[:1]
+    with tf.GradientTape() as tape:
+        tape.watch(painted)
+        before = getattr(network, loss)(target, painted)
+    gradient = tape.gradient(before, painted)
+    after = getattr(network, loss)(target, painted - 0.02 * gradient / tf.reduce_max(tf.abs(gradient)))
+    assert float(after) < 0.98 * float(before)
+
+
+def test_perceptual_loss_sees_the_whole_picture_and_is_0_for_equal_ones(network, small):
+    assert float(network.perceptual_loss(small, small)) == 0
+    corner = tf.tensor_scatter_nd_update(small[:1], [[0, 4, 4], [0, 5, 5]], tf.ones((2, 3)) - small[0, 0, 0])
+    assert float(network.perceptual_loss(small[:1], corner)) > 0
+
+
+def test_another_file_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "other.dat").write_bytes(bytes(100))
+    monkeypatch.setattr(dlibnet, "model_file", lambda name: tmp_path / "other.dat")
+    with pytest.raises(BadInput, match=r"other\.dat is not dlib.s face recognition network"):
+        dlibnet.FaceNetwork()
