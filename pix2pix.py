@@ -23,8 +23,8 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, pipeline, prepared, report, runs
-from facegan.regions import REGIONS
+from facegan import blocks, checkpoints, cli, dlibnet, judges, pipeline, prepared, report, runs
+from facegan.regions import LABEL_REGION, REGIONS
 
 
 @dataclass
@@ -35,7 +35,9 @@ class Args(runs.TrainingArgs):
     """where --test writes its pictures"""
 
     learning_rate: float = 2e-4
-    """Adam's, for both networks"""
+    """Adam's, for the generator"""
+    discriminator_learning_rate: float = 2e-4
+    """Adam's, for the discriminator"""
     beta1: float = 0.5
     """Adam's first decay rate"""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
@@ -43,14 +45,40 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    upsampling: Literal["resize", "transpose"] = "resize"
+    gan: Literal["bce", "lsgan", "hinge"] = "bce"
+    """the GAN loss: binary cross-entropy, as published, least squares, or hinge"""
+    feature_matching: float = 0.0
+    """weight of the difference between the discriminator's features of target and reconstruction"""
+    identity: float = 0.0
+    """weight of the squared distance of both painted faces to the person, by dlib's descriptor"""
+    perceptual: float = 0.0
+    """weight of the difference between dlib's network's features of target and reconstruction"""
+    push: bool = True
+    """push the manipulated picture away from the photograph where the maps differ, as published"""
+    map_consistency: float = 0.0
+    """weight of the cross-entropy between the map asked for and what a frozen parser, --parser, finds in the
+    manipulated picture"""
+    parser: Path = Path("runs/parse_face")
+    """run of parse_face.py, for --map-consistency"""
+    cycle: float = 0.0
+    """weight of L1 between target and what is painted from the manipulated picture's own colours and face ID into the
+    first map again"""
+
+    upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "resize"
     """resize: bilinear + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
+    modulation: Literal["none", "code", "regions"] = "none"
+    """where colours and ID enter. none: at 1 x 1, as published. code: they also scale and shift the channels of every
+    level up. regions: the same, for each region apart"""
+    discriminator_width: int = 64
+    """filters of the discriminator's first layer; the others have 2, 4 and 8 times as many. Published: 64"""
+    spectral_norm: bool = False
+    """divide the discriminator's kernels by their largest singular values. Published: no"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
     residual: bool = True
     """paint the difference to the colour map, in logits; --no-residual, as published, paints from nothing"""
-    norm: Literal["group", "batch"] = "group"
-    """group: the same in training and testing, at any batch size. Published: batch"""
+    norm: Literal["group", "batch", "instance"] = "group"
+    """group, instance: the same in training and testing, at any batch size. Published: batch"""
     ema_decay: float = 0.999
     """test with a moving average of the generator's weights. Published: 0, the last weights"""
     flip: bool = True
@@ -137,6 +165,9 @@ def Generator(args: Args) -> keras.Model:
     masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
     code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
 
+    modulation = {} if args.modulation == "none" else {"code": code}
+    if args.modulation == "regions":
+        modulation["masks"] = masks_and_colors[..., :-3]  # (B, S, S, 7)
     x, skips = masks_and_colors, []
     for i, width in enumerate(widths):
         x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
@@ -144,10 +175,10 @@ def Generator(args: Args) -> keras.Model:
     x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(code)])  # (B, 1, 1, 405)
     for i, skip in enumerate(reversed(skips)):
         dropout = args.dropout if i < 3 else 0.0
-        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout)  # (B, 2, 2, 256) ... (B, S/2, S/2, 32)
+        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout, **modulation)  # ... (B, S/2, S/2, 32)
         x = layers.Concatenate()([x, skip])  # (B, 2, 2, 512) ... (B, S/2, S/2, 64)
     if args.full_resolution:
-        x = blocks.up(x, 32, args.norm, args.upsampling)  # (B, S, S, 32)
+        x = blocks.up(x, 32, args.norm, args.upsampling, **modulation)  # (B, S, S, 32)
         x = layers.Concatenate()([x, masks_and_colors])  # (B, S, S, 42)
         x = blocks.convolve(x, 32, 3)  # (B, S, S, 32)
         x = layers.Conv2D(3, 3, padding="same", kernel_initializer=blocks.initializer())(x)  # (B, S, S, 3)
@@ -161,29 +192,37 @@ def Generator(args: Args) -> keras.Model:
 
 
 def Discriminator(args: Args) -> keras.Model:
-    """70 x 70 PatchGAN: masks (B, S, S, 7), picture (B, S, S, 3) -> logits (B, S/8 - 2, S/8 - 2, 1), one a patch."""
+    """70 x 70 PatchGAN: masks (B, S, S, 7), picture (B, S, S, 3) -> logits (B, S/8 - 2, S/8 - 2, 1), one a patch,
+    and the features of the four layers before. W is --discriminator-width."""
     masks = layers.Input((args.size, args.size, len(REGIONS)))
     picture = layers.Input((args.size, args.size, 3))
+    w, spectral = args.discriminator_width, args.spectral_norm
     x = layers.Concatenate()([masks, picture])  # (B, S, S, 10)
-    x = blocks.down(x, 64, "none")  # (B, S/2, S/2, 64)
-    x = blocks.down(x, 128, args.norm)  # (B, S/4, S/4, 128)
-    x = blocks.down(x, 256, args.norm)  # (B, S/8, S/8, 256)
-    x = layers.ZeroPadding2D()(x)  # (B, S/8 + 2, S/8 + 2, 256)
-    x = layers.Conv2D(512, 4, use_bias=False, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 1, S/8 - 1, 512)
-    x = layers.LeakyReLU(0.2)(blocks.normalise(x, args.norm))  # (B, S/8 - 1, S/8 - 1, 512)
-    x = layers.ZeroPadding2D()(x)  # (B, S/8 + 1, S/8 + 1, 512)
-    x = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 2, S/8 - 2, 1)
+    features = [x := blocks.down(x, w, "none", spectral)]  # (B, S/2, S/2, W)
+    features += [x := blocks.down(x, 2 * w, args.norm, spectral)]  # (B, S/4, S/4, 2 W)
+    features += [x := blocks.down(x, 4 * w, args.norm, spectral)]  # (B, S/8, S/8, 4 W)
+    x = layers.ZeroPadding2D()(x)  # (B, S/8 + 2, S/8 + 2, 4 W)
+    features += [x := blocks.convolve(x, 8 * w, 4, 1, args.norm, spectral, "valid")]  # (B, S/8 - 1, S/8 - 1, 8 W)
+    x = layers.ZeroPadding2D()(x)  # (B, S/8 + 1, S/8 + 1, 8 W)
+    last = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())
+    x = (layers.SpectralNormalization(last) if spectral else last)(x)  # (B, S/8 - 2, S/8 - 2, 1)
     logits = layers.Activation("linear", dtype="float32")(x)
-    return keras.Model([masks, picture], logits, name="discriminator")
+    return keras.Model([masks, picture], [logits, *features], name="discriminator")
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """Binary cross-entropy of patches that should be found real, or fake."""
-    labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+def gan_loss(kind: str, logits: tf.Tensor, real: bool, of_generator: bool = False) -> tf.Tensor:
+    """Of patches that should be found real, or fake. kind: --gan."""
+    if kind == "bce":  # pix2pix, equation 1
+        labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+    if kind == "lsgan":  # Mao et al., ICCV 2017, with 0 and 1
+        return tf.reduce_mean((logits - float(real)) ** 2)
+    if of_generator:  # hinge: Lim and Ye, Geometric GAN, 2017
+        return -tf.reduce_mean(logits)
+    return tf.reduce_mean(tf.nn.relu(1 - logits if real else 1 + logits))
 
 
 def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
@@ -208,6 +247,34 @@ def manipulation_losses(target, manipulated, masks, masks2) -> tuple[tf.Tensor, 
     return tf.reduce_mean(difference * agree), tf.reduce_mean(push * (1 - agree))
 
 
+def feature_matching_loss(real: list[tf.Tensor], painted: list[tf.Tensor]) -> tf.Tensor:
+    """L1 between the discriminator's features of two pictures, mean over its layers (Wang et al., CVPR 2018)."""
+    pairs = [(tf.cast(a, tf.float32), tf.cast(b, tf.float32)) for a, b in zip(real, painted, strict=True)]
+    return tf.add_n([tf.reduce_mean(tf.abs(tf.stop_gradient(a) - b)) for a, b in pairs]) / len(pairs)
+
+
+def map_consistency_loss(parser: keras.Model, picture: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy between the regions asked for, masks (B, S, S, 7), and those that a frozen parser finds in the
+    picture (B, S, S, 3): in each pixel one of the regions that cover it, or background where none does."""
+    parts = tf.nn.softmax(parser(picture, training=False))  # (B, S, S, 19)
+    found = tf.matmul(parts, tf.one_hot(LABEL_REGION, len(REGIONS) + 1))  # (B, S, S, 8), background first
+    asked = tf.concat([1 - tf.reduce_max(masks, -1, keepdims=True), masks], -1)  # (B, S, S, 8)
+    return -tf.reduce_mean(tf.math.log(tf.reduce_sum(found * asked, -1) + 1e-3))
+
+
+def paint_back(faces: dlibnet.FaceNetwork, generator: keras.Model, man: tf.Tensor, seen: dict, colors) -> tf.Tensor:
+    """The manipulated picture's own colours and face ID, painted into the first map again: (B, S, S, 3).
+
+    colors (B, 7, 3): those asked for, which stay where the second map lacks a region.
+    """
+    pixels = tf.reduce_sum(seen["masks2"], (1, 2))[..., None]  # (B, 7, 1)
+    means = tf.einsum("bhwr,bhwc->brc", seen["masks2"], man) / tf.maximum(pixels, 1.0)  # (B, 7, 3)
+    colors = tf.where(pixels > 0, means, colors)
+    cmask = pipeline.color_map(seen["masks"], colors)  # (B, S, S, 3)
+    code = tf.concat([tf.reshape(colors, (-1, pipeline.COLORS)), faces.descriptors(man)], -1)  # (B, 149)
+    return generator([tf.concat([seen["masks"], cmask], -1), code], training=True)
+
+
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +285,7 @@ class State:
         self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
         self.average.set_weights(self.generator.get_weights())
         self.generator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
-        self.discriminator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.discriminator_optimizer = runtime.optimizer(args.discriminator_learning_rate, args.beta1)
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
@@ -227,6 +294,11 @@ class State:
 def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
     generator, discriminator = state.generator, state.discriminator
+    faces = dlibnet.FaceNetwork() if args.identity or args.perceptual or args.cycle else None
+    parser = judges.read_parser(args.parser, args.size) if args.map_consistency else None
+    weights = {"gan": 1.0, "l1": args.lambda_, "l1_agree": args.lambda_, "push": args.lambda_ * args.push}
+    weights |= {"matching": args.feature_matching, "identity": args.identity, "perceptual": args.perceptual}
+    weights |= {"map": args.map_consistency, "cycle": args.cycle}
 
     def gradients(batch: dict) -> tuple[dict, list, list]:
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
@@ -235,22 +307,35 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             rec = generator([tf.concat([masks, seen["cmask"]], -1), code], training=True)  # (B, S, S, 3)
             man = generator([tf.concat([masks2, seen["cmask2"]], -1), code], training=True)  # (B, S, S, 3)
-            real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
+            real_logits, *real_features = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
             # One pass for both fakes: the sum of two gradients is the same in either order, that of three is not, and
             # a resumed run would differ in the last bits.
             fakes = [tf.concat([masks, masks2], 0), tf.concat([rec, man], 0)]
-            fake_logits = discriminator(fakes, training=True)  # (2 B, S/8 - 2, S/8 - 2, 1)
+            fake_logits, *fake_features = discriminator(fakes, training=True)  # (2 B, S/8 - 2, S/8 - 2, 1)
             rec_logits, man_logits = tf.split(fake_logits, 2)  # (B, S/8 - 2, S/8 - 2, 1) each
 
-            g_gan = gan_loss(rec_logits, real=True) + gan_loss(man_logits, real=True)
-            l1 = reconstruction_loss(target, rec)
-            l1_agree, push = manipulation_losses(target, man, masks, masks2)
-            g_loss = g_gan + args.lambda_ * (l1 + l1_agree + push)
-            d_loss = gan_loss(real_logits, True) + gan_loss(rec_logits, False) + gan_loss(man_logits, False)
+            losses = {"gan": gan_loss(args.gan, rec_logits, True, True) + gan_loss(args.gan, man_logits, True, True)}
+            losses["l1"] = reconstruction_loss(target, rec)
+            losses["l1_agree"], losses["push"] = manipulation_losses(target, man, masks, masks2)
+            if args.feature_matching:
+                rec_features = [tf.split(layer, 2)[0] for layer in fake_features]
+                losses["matching"] = feature_matching_loss(real_features, rec_features)
+            if args.identity:
+                losses["identity"] = faces.identity_loss(target, rec) + faces.identity_loss(target, man)
+            if args.perceptual:
+                losses["perceptual"] = faces.perceptual_loss(target, rec)
+            if args.map_consistency:
+                losses["map"] = map_consistency_loss(parser, man, masks2)
+            if args.cycle:
+                back = paint_back(faces, generator, man, seen, batch["colors"])  # (B, S, S, 3)
+                losses["cycle"] = reconstruction_loss(target, back)
+            g_loss = tf.add_n([weights[name] * loss for name, loss in losses.items()])
+            d_loss = gan_loss(args.gan, real_logits, True)
+            d_loss += gan_loss(args.gan, rec_logits, False) + gan_loss(args.gan, man_logits, False)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
             g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
             d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
-        losses = {"g": g_loss, "d": d_loss, "gan": g_gan, "l1": l1, "l1_agree": l1_agree, "push": push}
+        losses = {"g": g_loss, "d": d_loss, **losses}
         losses |= {"acc_real": accuracy(real_logits, True), "acc_fake": accuracy(fake_logits, False)}
         return (
             losses,
@@ -385,7 +470,7 @@ def test(args: Args) -> None:
     others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
-    with report.Results(args.out, f"pix2pix, {args.split} faces, step {step}", numbers, ROWS) as results:
+    with report.Results(args.out, runs.about_test(args, step), numbers, ROWS) as results:
         for batch in batches(records, numbers, others, np.zeros((len(numbers), 2), bool), args.batch_size):
             painted = paint(args, generator, batch)
             about = {"k": batch["k"].numpy(), "map_k": batch["k2"].numpy()}

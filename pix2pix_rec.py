@@ -26,7 +26,7 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, pipeline, prepared, report, runs
+from facegan import blocks, checkpoints, cli, dlibnet, pipeline, prepared, report, runs
 from facegan.regions import REGIONS
 
 
@@ -38,7 +38,9 @@ class Args(runs.TrainingArgs):
     """where --test writes its pictures"""
 
     learning_rate: float = 2e-4
-    """Adam's, for both networks"""
+    """Adam's, for the generator"""
+    discriminator_learning_rate: float = 2e-4
+    """Adam's, for the discriminator"""
     beta1: float = 0.5
     """Adam's first decay rate"""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
@@ -50,12 +52,19 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    upsampling: Literal["resize", "transpose"] = "resize"
+    gan: Literal["bce", "lsgan", "hinge"] = "bce"
+    """the GAN loss: binary cross-entropy, as published, least squares, or hinge"""
+    identity: float = 0.0
+    """weight of the squared distance of the reconstruction to the person, by dlib's descriptor"""
+    perceptual: float = 0.0
+    """weight of the difference between dlib's network's features of target and reconstruction"""
+
+    upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "resize"
     """resize: bilinear + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
-    norm: Literal["group", "batch"] = "group"
-    """group: the same in training and testing, at any batch size. Published: batch"""
+    norm: Literal["group", "batch", "instance"] = "group"
+    """group, instance: the same in training and testing, at any batch size. Published: batch"""
     ema_decay: float = 0.999
     """test with a moving average of the generator's weights. Published: 0, the last weights"""
     flip: bool = True
@@ -204,10 +213,16 @@ def Discriminator(args: Args) -> keras.Model:
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """Binary cross-entropy of patches that should be found real, or fake."""
-    labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+def gan_loss(kind: str, logits: tf.Tensor, real: bool, of_generator: bool = False) -> tf.Tensor:
+    """Of patches that should be found real, or fake. kind: --gan."""
+    if kind == "bce":  # pix2pix, equation 1
+        labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+    if kind == "lsgan":  # Mao et al., ICCV 2017, with 0 and 1
+        return tf.reduce_mean((logits - float(real)) ** 2)
+    if of_generator:  # hinge: Lim and Ye, Geometric GAN, 2017
+        return -tf.reduce_mean(logits)
+    return tf.reduce_mean(tf.nn.relu(1 - logits if real else 1 + logits))
 
 
 def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
@@ -230,7 +245,7 @@ class State:
         self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
         self.average.set_weights(self.generator.get_weights())
         self.generator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
-        self.discriminator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.discriminator_optimizer = runtime.optimizer(args.discriminator_learning_rate, args.beta1)
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
@@ -239,6 +254,9 @@ class State:
 def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
     generator, discriminator = state.generator, state.discriminator
+    faces = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
+    weights = {"gan": 1.0, "l1": args.lambda_}
+    weights |= {"identity": args.identity, "perceptual": args.perceptual}
 
     def gradients(batch: dict) -> tuple[dict, list, list]:
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
@@ -249,14 +267,17 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
             rec_logits = discriminator([masks, rec], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
 
-            g_gan = gan_loss(rec_logits, real=True)
-            l1 = reconstruction_loss(target, rec)
-            g_loss = g_gan + args.lambda_ * l1
-            d_loss = gan_loss(real_logits, True) + gan_loss(rec_logits, False)
+            losses = {"gan": gan_loss(args.gan, rec_logits, True, True), "l1": reconstruction_loss(target, rec)}
+            if args.identity:
+                losses["identity"] = faces.identity_loss(target, rec)
+            if args.perceptual:
+                losses["perceptual"] = faces.perceptual_loss(target, rec)
+            g_loss = tf.add_n([weights[name] * loss for name, loss in losses.items()])
+            d_loss = gan_loss(args.gan, real_logits, True) + gan_loss(args.gan, rec_logits, False)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
             g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
             d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
-        losses = {"g": g_loss, "d": d_loss, "gan": g_gan, "l1": l1}
+        losses = {"g": g_loss, "d": d_loss, **losses}
         losses |= {"acc_real": accuracy(real_logits, True), "acc_fake": accuracy(rec_logits, False)}
         return (
             losses,
@@ -375,9 +396,8 @@ def test(args: Args) -> None:
         return
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
-    with report.Results(
-        args.out, f"pix2pix_rec, {args.split} faces, step {step}", numbers, ROWS, also={"cmask": "colour map"}
-    ) as results:
+    about, also = runs.about_test(args, step), {"cmask": "colour map"}
+    with report.Results(args.out, about, numbers, ROWS, also) as results:
         for batch in batches(records, numbers, np.zeros(len(numbers), bool), args.batch_size):
             painted = paint(args, generator, batch)
             k = batch["k"].numpy()

@@ -24,7 +24,7 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, pipeline, prepared, report, runs
+from facegan import blocks, checkpoints, cli, dlibnet, pipeline, prepared, report, runs
 from facegan.regions import REGIONS
 
 
@@ -36,7 +36,9 @@ class Args(runs.TrainingArgs):
     """where --test writes its pictures"""
 
     learning_rate: float = 2e-4
-    """Adam's, for both networks"""
+    """Adam's, for the generator"""
+    discriminator_learning_rate: float = 2e-4
+    """Adam's, for the discriminator"""
     beta1: float = 0.5
     """Adam's first decay rate"""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
@@ -48,14 +50,24 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    upsampling: Literal["resize", "transpose"] = "resize"
+    gan: Literal["bce", "lsgan", "hinge"] = "bce"
+    """the GAN loss: binary cross-entropy, as published, least squares, or hinge"""
+    identity: float = 0.0
+    """weight of the squared distance of both painted faces to the person, by dlib's descriptor"""
+    perceptual: float = 0.0
+    """weight of the difference between dlib's network's features of target and reconstruction"""
+
+    upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "resize"
     """resize: bilinear + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
+    modulation: Literal["none", "code", "regions"] = "none"
+    """where colours and ID enter. none: at 1 x 1, as published. code: they also scale and shift the channels of every
+    level up. regions: the same, for each region apart"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
     residual: bool = True
     """paint the difference to the colour map, in logits; --no-residual, as published, paints from nothing"""
-    norm: Literal["group", "batch"] = "group"
-    """group: the same in training and testing, at any batch size. Published: batch"""
+    norm: Literal["group", "batch", "instance"] = "group"
+    """group, instance: the same in training and testing, at any batch size. Published: batch"""
     ema_decay: float = 0.999
     """test with a moving average of the generator's weights. Published: 0, the last weights"""
     flip: bool = True
@@ -144,6 +156,9 @@ def Generator(args: Args) -> keras.Model:
     masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
     code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
 
+    modulation = {} if args.modulation == "none" else {"code": code}
+    if args.modulation == "regions":
+        modulation["masks"] = masks_and_colors[..., :-3]  # (B, S, S, 7)
     x, skips = masks_and_colors, []
     for i, width in enumerate(widths):
         x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
@@ -151,10 +166,10 @@ def Generator(args: Args) -> keras.Model:
     x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(code)])  # (B, 1, 1, 405)
     for i, skip in enumerate(reversed(skips)):
         dropout = args.dropout if i < 3 else 0.0
-        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout)  # (B, 2, 2, 256) ... (B, S/2, S/2, 32)
+        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout, **modulation)  # ... (B, S/2, S/2, 32)
         x = layers.Concatenate()([x, skip])  # (B, 2, 2, 512) ... (B, S/2, S/2, 64)
     if args.full_resolution:
-        x = blocks.up(x, 32, args.norm, args.upsampling)  # (B, S, S, 32)
+        x = blocks.up(x, 32, args.norm, args.upsampling, **modulation)  # (B, S, S, 32)
         x = layers.Concatenate()([x, masks_and_colors])  # (B, S, S, 42)
         x = blocks.convolve(x, 32, 3)  # (B, S, S, 32)
         x = layers.Conv2D(3, 3, padding="same", kernel_initializer=blocks.initializer())(x)  # (B, S, S, 3)
@@ -190,10 +205,16 @@ def Discriminator(args: Args) -> keras.Model:
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """Binary cross-entropy of pictures that should be found real, or fake."""
-    labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+def gan_loss(kind: str, logits: tf.Tensor, real: bool, of_generator: bool = False) -> tf.Tensor:
+    """Of pictures that should be found real, or fake. kind: --gan."""
+    if kind == "bce":  # pix2pix, equation 1
+        labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+    if kind == "lsgan":  # Mao et al., ICCV 2017, with 0 and 1
+        return tf.reduce_mean((logits - float(real)) ** 2)
+    if of_generator:  # hinge: Lim and Ye, Geometric GAN, 2017
+        return -tf.reduce_mean(logits)
+    return tf.reduce_mean(tf.nn.relu(1 - logits if real else 1 + logits))
 
 
 def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
@@ -221,7 +242,7 @@ class State:
         self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
         self.average.set_weights(self.generator.get_weights())
         self.generator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
-        self.discriminator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.discriminator_optimizer = runtime.optimizer(args.discriminator_learning_rate, args.beta1)
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
@@ -230,6 +251,9 @@ class State:
 def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
     generator, discriminator = state.generator, state.discriminator
+    faces = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
+    weights = {"gan": args.gan_weight, "l1": args.lambda_, "map_man": args.lambda_}
+    weights |= {"identity": args.identity, "perceptual": args.perceptual}
 
     def gradients(batch: dict) -> tuple[dict, list, list]:
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
@@ -246,17 +270,22 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             rec_score, man_score = tf.split(fake_scores, 2)  # (B, 1) each
             man_map = tf.split(fake_maps, 2)[1]  # (B, S/8, S/8, 3)
 
-            g_gan = gan_loss(rec_score, real=True)
-            l1 = reconstruction_loss(target, rec)
-            man_l1 = map_loss(cmask2, man_map)
-            g_loss = args.gan_weight * g_gan + args.lambda_ * (l1 + man_l1)
-            d_gan = gan_loss(real_score, True) + gan_loss(rec_score, False) + gan_loss(man_score, False)
+            losses = {"gan": gan_loss(args.gan, rec_score, True, True)}
+            losses["l1"] = reconstruction_loss(target, rec)
+            losses["map_man"] = map_loss(cmask2, man_map)
+            if args.identity:
+                losses["identity"] = faces.identity_loss(target, rec) + faces.identity_loss(target, man)
+            if args.perceptual:
+                losses["perceptual"] = faces.perceptual_loss(target, rec)
+            g_loss = tf.add_n([weights[name] * loss for name, loss in losses.items()])
+            d_gan = gan_loss(args.gan, real_score, True)
+            d_gan += gan_loss(args.gan, rec_score, False) + gan_loss(args.gan, man_score, False)
             real_l1 = map_loss(cmask, real_map)
             d_loss = args.gan_weight * d_gan + args.lambda_ * real_l1
             # each device adds its part to a mean over the whole batch; scaled under float16 only
             g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
             d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
-        losses = {"g": g_loss, "d": d_loss, "gan": g_gan, "l1": l1, "map_real": real_l1, "map_man": man_l1}
+        losses = {"g": g_loss, "d": d_loss, **losses, "map_real": real_l1}
         losses |= {"acc_real": accuracy(real_score, True), "acc_fake": accuracy(fake_scores, False)}
         return (
             losses,
@@ -391,7 +420,7 @@ def test(args: Args) -> None:
     others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
-    with report.Results(args.out, f"pix2pix_v2, {args.split} faces, step {step}", numbers, ROWS) as results:
+    with report.Results(args.out, runs.about_test(args, step), numbers, ROWS) as results:
         for batch in batches(records, numbers, others, np.zeros((len(numbers), 2), bool), args.batch_size):
             painted = paint(args, generator, batch)
             about = {"k": batch["k"].numpy(), "map_k": batch["k2"].numpy()}

@@ -20,6 +20,8 @@ SCRIPTS = {
     "pix2pix.py": "pix2pix",
     "pix2pix_v2.py": "pix2pix_v2",
     "pix2pix_rec.py": "pix2pix_rec",
+    "parse_face.py": "parse_face",
+    "evaluate.py": "evaluate",
     "export.py": "export",
 }
 

@@ -12,12 +12,12 @@ def initializer() -> keras.initializers.Initializer:
 
 def normalise(x, norm: str):
     """norm "batch": BatchNorm, over all devices. "group": GroupNorm, 16 channels a group (Wu and He, ECCV 2018), the
-    same at any batch size and in training and testing. "none": x as it is."""
+    same at any batch size and in training and testing. "instance": each channel by itself. "none": x as it is."""
     if norm == "none":
         return x
     if norm == "batch":
         return layers.BatchNormalization(synchronized=True)(x)
-    return layers.GroupNormalization(groups=max(1, x.shape[-1] // 16))(x)
+    return layers.GroupNormalization(groups=-1 if norm == "instance" else max(1, x.shape[-1] // 16))(x)
 
 
 class Dropout(layers.Dropout):
@@ -42,35 +42,71 @@ def painted(generator: keras.Model, inputs: list, training: bool):
     return generator.stateless_call([w.value for w in weights], [v.value for v in others], inputs, training=training)[0]
 
 
-def convolve(x, filters: int, kernel: int, strides: int = 1, norm: str = "none"):
-    """Convolution, normalisation, LeakyReLU 0.2: (B, H, W, C) -> (B, H / strides, W / strides, filters)."""
-    x = layers.Conv2D(
-        filters, kernel, strides, padding="same", use_bias=norm == "none", kernel_initializer=initializer()
-    )(x)
+def convolve(
+    x, filters: int, kernel: int, strides: int = 1, norm: str = "none", spectral: bool = False, padding: str = "same"
+):
+    """Convolution, normalisation, LeakyReLU 0.2: (B, H, W, C) -> (B, H / strides, W / strides, filters).
+
+    spectral: the kernel is divided by its largest singular value (Miyato et al., ICLR 2018).
+    """
+    options = dict(padding=padding, use_bias=norm == "none", kernel_initializer=initializer())
+    convolution = layers.Conv2D(filters, kernel, strides, **options)
+    x = (layers.SpectralNormalization(convolution) if spectral else convolution)(x)
     return layers.LeakyReLU(0.2)(normalise(x, norm))
 
 
-def down(x, filters: int, norm: str):
+def down(x, filters: int, norm: str, spectral: bool = False):
     """Halve: 4 x 4 convolution with stride 2, normalisation, LeakyReLU: (B, H, W, C) -> (B, H/2, W/2, filters)."""
-    return convolve(x, filters, 4, 2, norm)
+    return convolve(x, filters, 4, 2, norm, spectral)
 
 
 def upsample(x, filters: int, upsampling: str, **options):
     """Double: (B, H, W, C) -> (B, 2H, 2W, filters).
 
     "transpose": 4 x 4 transposed convolution, as published. "resize": bilinear, then a 3 x 3 convolution, which
-    leaves no checkerboard (Odena et al., Distill 2016); nearest neighbour left woven lines in our runs.
+    leaves no checkerboard (Odena et al., Distill 2016); nearest neighbour left woven lines in our runs. "subpixel": a
+    3 x 3 convolution to 4 x filters, whose quadruples of channels become 2 x 2 pixels (Shi et al., CVPR 2016).
     """
     if upsampling == "transpose":
         return layers.Conv2DTranspose(filters, 4, 2, padding="same", kernel_initializer=initializer(), **options)(x)
+    if upsampling == "subpixel":
+        h, w = x.shape[1:3]
+        x = layers.Conv2D(4 * filters, 3, padding="same", kernel_initializer=initializer(), **options)(x)
+        x = layers.Reshape((h, w, 2, 2, filters))(x)
+        return layers.Reshape((2 * h, 2 * w, filters))(keras.ops.transpose(x, (0, 1, 3, 2, 4, 5)))
+    if upsampling == "blend":
+        x = layers.Conv2D(filters, 3, padding="same", kernel_initializer=initializer(), **options)(x)
+        return layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
     # in float32, as TensorFlow computes it anyway: in 16 bits XLA cannot compile its gradient
     x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
     return layers.Conv2D(filters, 3, padding="same", kernel_initializer=initializer(), **options)(x)
 
 
-def up(x, filters: int, norm: str, upsampling: str, dropout: float = 0.0):
-    """upsample(), normalisation, dropout, ReLU: (B, H, W, C) -> (B, 2H, 2W, filters)."""
+def modulate(x, code, masks=None):
+    """Scale and shift every channel of x, (B, H, W, C), by what a code (B, N) asks for (FiLM, Perez et al., AAAI 2018).
+
+    With masks (B, S, S, R) every region has its own scale and shift, and a pixel the mean of those that cover it: a
+    light form of SEAN (Zhu et al., CVPR 2020), whose convolutions over the style maps are left out.
+    """
+    _, h, w, c = x.shape
+    r = masks.shape[-1] if masks is not None else 1
+    asked = layers.Dense(2 * c * r, kernel_initializer=initializer(), dtype="float32")(code)  # (B, 2 C R)
+    if masks is not None:
+        shares = layers.AveragePooling2D(masks.shape[1] // h, dtype="float32")(masks)  # (B, H, W, R)
+        shares = shares / (keras.ops.sum(shares, -1, keepdims=True) + 1e-3)
+        asked = keras.ops.matmul(layers.Reshape((h * w, r))(shares), layers.Reshape((r, 2 * c))(asked))  # (B, H W, 2 C)
+        asked = layers.Reshape((h, w, 2 * c))(asked)
+    else:
+        asked = layers.Reshape((1, 1, 2 * c))(asked)
+    return x * (1 + asked[..., :c]) + asked[..., c:]
+
+
+def up(x, filters: int, norm: str, upsampling: str, dropout: float = 0.0, code=None, masks=None):
+    """upsample(), normalisation, modulate() where there is a code, dropout, ReLU: (B, H, W, C) -> (B, 2H, 2W,
+    filters)."""
     x = normalise(upsample(x, filters, upsampling, use_bias=norm == "none"), norm)
+    if code is not None:
+        x = modulate(x, code, masks)
     if dropout:
         x = Dropout(dropout)(x)
     return layers.ReLU()(x)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import pix2pix
-from facegan import blocks, pipeline
+from facegan import blocks, pipeline, regions
 
 # --- networks ---------------------------------------------------------------------------------------------------------
 
@@ -56,10 +56,12 @@ def test_published_recipe_has_transposed_convolutions_and_batchnorm_and_the_defa
 
 def test_discriminator_judges_30_x_30_patches_of_70_x_70_pixels():
     discriminator = pix2pix.Discriminator(pix2pix.Args(size=256, norm="batch"))
-    assert discriminator.output_shape == (None, 30, 30, 1)
+    logits, *features = discriminator.output_shape
+    assert logits == (None, 30, 30, 1)
+    assert features == [(None, 128, 128, 64), (None, 64, 64, 128), (None, 32, 32, 256), (None, 31, 31, 512)]
     masks, picture = tf.zeros((1, 256, 256, 7)), tf.Variable(tf.random.normal((1, 256, 256, 3)))
     with tf.GradientTape() as tape:
-        logit = discriminator([masks, picture])[0, 15, 15, 0]
+        logit = discriminator([masks, picture])[0][0, 15, 15, 0]
     seen = np.abs(tape.gradient(logit, picture).numpy()[0]).sum(-1) > 0
     assert seen.any(0).sum() == seen.any(1).sum() == 70
 
@@ -112,8 +114,40 @@ def test_resized_upsampling_of_a_constant_is_constant_inside():
 
 def test_gan_loss_by_hand():
     logits = tf.constant([[0.0, np.log(3.0)]])  # probabilities 1/2 and 3/4
-    assert float(pix2pix.gan_loss(logits, True)) == pytest.approx((np.log(2) + np.log(4 / 3)) / 2)
-    assert float(pix2pix.gan_loss(logits, False)) == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert float(pix2pix.gan_loss("bce", logits, True)) == pytest.approx((np.log(2) + np.log(4 / 3)) / 2)
+    assert float(pix2pix.gan_loss("bce", logits, False)) == pytest.approx((np.log(2) + np.log(4)) / 2)
+
+
+def test_other_gan_losses_by_hand():
+    logits = tf.constant([[3.0, 0.5]])
+    assert float(pix2pix.gan_loss("lsgan", logits, True)) == pytest.approx((4 + 0.25) / 2)
+    assert float(pix2pix.gan_loss("lsgan", logits, False)) == pytest.approx((9 + 0.25) / 2)
+    assert float(pix2pix.gan_loss("lsgan", logits, True, of_generator=True)) == pytest.approx((4 + 0.25) / 2)
+    assert float(pix2pix.gan_loss("hinge", logits, True)) == pytest.approx((0 + 0.5) / 2)
+    assert float(pix2pix.gan_loss("hinge", logits, False)) == pytest.approx((4 + 1.5) / 2)
+    assert float(pix2pix.gan_loss("hinge", logits, True, of_generator=True)) == pytest.approx(-3.5 / 2)
+
+
+def test_feature_matching_loss_by_hand_teaches_the_picture_alone():
+    real, painted = ([tf.Variable([x, 0.0]), tf.Variable([y])] for x, y in ((1.0, 5.0), (3.0, 2.0)))
+    with tf.GradientTape() as tape:
+        loss = pix2pix.feature_matching_loss(real, painted)
+    assert float(loss) == pytest.approx((2 / 2 + 3) / 2)
+    to_real, to_painted = tape.gradient(loss, [real[0], painted[0]])
+    assert to_real is None
+    assert to_painted.numpy().tolist() == [0.25, 0]
+
+
+def test_map_consistency_loss_by_hand():
+    """Two pixels, the parser sure of both: the first is hair as asked for, the second nose where background was."""
+    masks = np.zeros((1, 1, 2, 7), np.float32)
+    masks[0, 0, 0, 3] = 1
+    seen = [regions.PARTS.index(part) + 1 for part in ("r_brow", "nose")]  # brows count as hair
+    parser = lambda picture, training: 100 * tf.one_hot([[seen]], 19)[0]  # noqa: E731
+    loss = float(pix2pix.map_consistency_loss(parser, None, tf.constant(masks)))
+    assert loss == pytest.approx(-(np.log(1.001) + np.log(0.001)) / 2, rel=1e-4)
+    masks[0, 0, 1, [0, 4]] = 1  # skin and nose overlap there: either will do
+    assert float(pix2pix.map_consistency_loss(parser, None, tf.constant(masks))) == pytest.approx(-0.001, abs=1e-5)
 
 
 def test_manipulation_losses_by_hand():
@@ -210,10 +244,29 @@ def test_the_second_map_has_the_other_faces_regions_in_the_first_faces_colours(r
 
 
 def test_the_generators_loss_is_the_sum_that_the_recipe_says(trained, metrics):
+    def wanted(x):
+        l1 = 100 * (x["l1"] + x["l1_agree"] + x["push"])
+        return pytest.approx(x["gan"] + l1, rel=1e-4)
+
     steps = metrics(trained(pix2pix).run)
-    assert [x["g"] for x in steps] == [
-        pytest.approx(x["gan"] + 100 * (x["l1"] + x["l1_agree"] + x["push"]), rel=1e-4) for x in steps
-    ]
+    assert [x["g"] for x in steps] == [wanted(x) for x in steps]
+
+
+def test_with_every_loss_on_two_runs_are_equal_bit_for_bit(records, tmp_path):
+    """What exact resuming rests on: a sum of gradients must not depend on the order in which they come."""
+    flags = dict(identity=5.0, perceptual=10.0, feature_matching=10.0, cycle=10.0, modulation="regions")
+    ends = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        args = pix2pix.Args(size=64, batch_size=2, run=tmp_path, spectral_norm=True, **flags)
+        state = pix2pix.State(args)
+        train_step = pix2pix.make_train_step(args, state, tf.distribute.get_strategy(), "off")
+        for step in range(4):
+            losses = train_step(two_faces(records), tf.constant(step))
+        assert {"identity", "perceptual", "matching", "cycle"} <= set(losses)
+        assert all(np.isfinite(float(x)) for x in losses.values())
+        ends.append([w.numpy() for w in state.generator.weights + state.discriminator.weights])
+    assert all((a == b).all() for a, b in zip(*ends, strict=True))
 
 
 def test_training_moves_every_weight_of_both_networks_and_lowers_l1(trained, records):

@@ -1,0 +1,196 @@
+"""Which choice makes the faces better? The published recipe, then one change at a time, by the scores of evaluate.py.
+
+    python benchmarks/recipes.py --list                                        # the recipes, and their flags
+    python benchmarks/recipes.py --data data/celeba-128 --size 128 --epochs 12 # all of them, as many images each
+    python benchmarks/recipes.py --data data/celeba-128 --size 128 --minutes 30 --seeds 0 1 --only published default
+
+Every recipe is trained, tested and evaluated by the project's own command lines, one after the other, into
+RUNS/<name>-s<seed>; what is finished is skipped, what was stopped goes on. The table is printed and written to
+RUNS/recipes.md, each score with its ratio to the first recipe's mean over seeds. What we found: benchmarks/recipes.md.
+"""
+
+import csv
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from facegan import cli, prepared
+from facegan.errors import BadInput
+
+ROOT = Path(__file__).resolve().parent.parent
+
+BASE = "--published --batch-size 4"
+"""What one change at a time is made to: batches of 16 are too few steps for a small budget of images."""
+
+RECIPES = {
+    "published": "--published",
+    "base": BASE,
+    "upsampling-resize": f"{BASE} --upsampling resize",
+    "upsampling-subpixel": f"{BASE} --upsampling subpixel",
+    "upsampling-blend": f"{BASE} --upsampling blend",
+    "full-resolution": f"{BASE} --full-resolution",
+    "residual": f"{BASE} --residual",
+    "group-norm": f"{BASE} --norm group --no-batch-statistics",
+    "instance-norm": f"{BASE} --norm instance --no-batch-statistics",
+    "test-statistics": f"{BASE} --no-batch-statistics",
+    "lsgan": f"{BASE} --gan lsgan",
+    "hinge": f"{BASE} --gan hinge",
+    "spectral-norm": f"{BASE} --spectral-norm",
+    "feature-matching": f"{BASE} --feature-matching 10",
+    "ema": f"{BASE} --ema-decay 0.999",
+    "flip": f"{BASE} --flip",
+    "two-time-scale": f"{BASE} --learning-rate 1e-4 --discriminator-learning-rate 4e-4",
+    "modulation-code": f"{BASE} --modulation code",
+    "modulation-regions": f"{BASE} --modulation regions",
+    "identity": f"{BASE} --identity 10",
+    "perceptual": f"{BASE} --perceptual 10",
+    "no-push": f"{BASE} --no-push",
+    "map-consistency": f"{BASE} --no-push --map-consistency 10",
+    "cycle": f"{BASE} --no-push --cycle 100",
+    "discriminator-32": f"{BASE} --discriminator-width 32",
+    "default": "--batch-size 4",
+    "default-blend": "--batch-size 4 --upsampling blend",
+    "default-perceptual": "--batch-size 4 --perceptual 10",
+    "default-id5": "--batch-size 4 --identity 5 --perceptual 10",
+    "default-id30": "--batch-size 4 --identity 30 --perceptual 10",
+    "default-id100": "--batch-size 4 --identity 100 --perceptual 10",
+    "default-id30-regions": "--batch-size 4 --identity 30 --perceptual 10 --modulation regions",
+}
+"""Name -> flags of pix2pix.py."""
+
+SCORES = {
+    "rec LPIPS": ("rec", "lpips"),
+    "rec L1": ("rec", "l1"),
+    "rec MS-SSIM": ("rec", "ms_ssim"),
+    "rec ID": ("rec", "identity"),
+    "man ID": ("man", "identity"),
+    "man mIoU": ("man", "miou"),
+    "man colour": ("man", "color"),
+    "rec board": ("rec", "checkerboard"),
+    "man board": ("man", "checkerboard"),
+}
+"""Column of the table -> kind of picture and score in scores.json."""
+
+
+@dataclass
+class Args:
+    list: bool = False
+    """print the recipes, and exit"""
+    data: Path = Path("data/prepared-128")
+    """prepared folder"""
+    size: int = 128
+    """its size"""
+    epochs: int = 12
+    """passes over the training faces that every recipe gets"""
+    minutes: float = 0.0
+    """give every recipe this much training time instead, without compiling and testing"""
+    seeds: tuple[int, ...] = (0,)
+    """every recipe once with each"""
+    only: tuple[str, ...] = ()
+    """recipes to run, the first is what the others are compared with; all unless said"""
+    runs: Path = Path("runs/recipes")
+    """folder of the runs, their results and the table"""
+    parser: Path = Path("runs/parse_face")
+    """run of parse_face.py that judges maps"""
+    loss_parser: Path = Path("runs/parse_face")
+    """run of parse_face.py for --map-consistency: better another than the judge"""
+    weights: Path | None = None
+    """folder with LPIPS's weights, as for evaluate.py"""
+
+
+def trained_seconds(run: Path) -> float:
+    """Time spent in training steps so far, from metrics.csv; the first row, which holds compiling, counts as the
+    second."""
+    path = run / "metrics.csv"
+    rows = list(csv.DictReader(path.open(newline=""))) if path.exists() else []
+    if len(rows) < 2:
+        return 0.0
+    batch = json.loads((run / "args.json").read_text())["batch_size"]
+    rates = [float(row["images_per_second"]) for row in rows]
+    images = np.diff([0, *(int(row["step"]) for row in rows)]) * batch
+    return float((images / [rates[1], *rates[1:]]).sum())
+
+
+def call(script: str, *flags, seconds: float = 0.0, run: Path | None = None) -> None:
+    """Run a script to its end, or until it has trained for so many seconds. Raises BadInput when it fails."""
+    with subprocess.Popen([sys.executable, str(ROOT / script), *map(str, flags)]) as process:
+        try:
+            while process.poll() is None:
+                if seconds and trained_seconds(run) >= seconds:
+                    process.send_signal(signal.SIGINT)
+                    process.wait()
+                    return
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            process.wait()  # the terminal told it, too: it saves
+            raise
+    if process.returncode:
+        raise BadInput(f"{script} ended with {process.returncode}: see above; the same command goes on from here.")
+
+
+def make(args: Args, name: str, seed: int) -> dict:
+    """scores.json of a recipe, made unless it is there."""
+    run = args.runs / f"{name}-s{seed}"
+    results, scores = run / "results", run / "results" / "evaluation" / "scores.json"
+    where = ("--data", args.data, "--run", run)
+    flags = (*where, "--size", args.size, "--seed", seed, *shlex.split(RECIPES[name]))
+    if "--map-consistency" in flags:
+        flags += ("--parser", args.loss_parser)
+    if not (results / "results.json").exists():
+        epochs = 10**6 if args.minutes else args.epochs
+        call("pix2pix.py", "--train", *flags, "--epochs", epochs, seconds=60 * args.minutes, run=run)
+        call("pix2pix.py", "--test", *where, "--out", results)
+    if not scores.exists():
+        weights = ("--weights", args.weights) if args.weights else ()
+        call("evaluate.py", "--results", results, "--parser", args.parser, *weights, "--skip", "fid", "arcface")
+    return prepared.read_settings(scores)["scores"]
+
+
+def table(args: Args, found: dict[str, list[dict]]) -> str:
+    """A row a recipe: time, images/s, and every score, the mean over seeds and its ratio to the first recipe's."""
+    columns = [column for column, (kind, name) in SCORES.items() if name in next(iter(found.values()))[0][kind]]
+    lines = [f"| recipe | flags | min | img/s | {' | '.join(columns)} |", f"|{'---|' * (len(columns) + 4)}"]
+    first = None
+    for name, runs in found.items():
+        means = [np.mean([run[SCORES[c][0]][SCORES[c][1]]["value"] for run in runs]) for c in columns]
+        first = first or means
+        folders = [args.runs / f"{name}-s{seed}" for seed in args.seeds]
+        minutes = np.mean([trained_seconds(folder) for folder in folders]) / 60
+        images = [json.loads((f / "results" / "results.json").read_text()) for f in folders]
+        images = np.mean([about["step"] * about["flags"]["batch_size"] for about in images])
+        cells = [f"{x:.3f} ({x / y:.2f})" for x, y in zip(means, first, strict=True)]
+        speed = f"{minutes:.1f} | {images / 60 / minutes:.1f}" if minutes else "|"
+        lines.append(f"| {name} | `{RECIPES[name]}` | {speed} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    args = cli.parse(Args, description=__doc__)
+    if args.list:
+        print("\n".join(f"{name:20} {flags}" for name, flags in RECIPES.items()))
+        return
+    if unknown := set(args.only) - set(RECIPES):
+        raise BadInput(f"no recipe {sorted(unknown)[0]}; --list shows them.")
+    if not args.seeds:
+        raise BadInput("--seeds: at least one.")
+    prepared.complete_indices(args.data)
+    settings = dict(size=args.size, epochs=args.epochs, minutes=args.minutes, source=prepared.describe(args.data))
+    prepared.claim(args.runs / "recipes.json", "name another folder with --runs.", **settings)
+    found = {}
+    for name in args.only or RECIPES:
+        found[name] = [make(args, name, seed) for seed in args.seeds]
+        prepared.write_text(args.runs / "recipes.md", table(args, found))
+    print(table(args, found))
+
+
+if __name__ == "__main__":
+    cli.run(main)
