@@ -60,7 +60,8 @@ class Args(runs.TrainingArgs):
     """weight of the difference between dlib's network's features of target and reconstruction"""
 
     upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "resize"
-    """resize: bilinear + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
+    """resize: bilinear, then a 3 x 3 convolution; blend: the convolution first, which is faster; subpixel: four
+    channels become 2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
     norm: Literal["group", "batch", "instance"] = "group"

@@ -58,7 +58,8 @@ class Args(runs.TrainingArgs):
     """weight of the difference between dlib's network's features of target and reconstruction"""
 
     upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "resize"
-    """resize: bilinear + 3 x 3 convolution. Published: transpose, which leaves a checkerboard"""
+    """resize: bilinear, then a 3 x 3 convolution; blend: the convolution first, which is faster; subpixel: four
+    channels become 2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
     modulation: Literal["none", "code", "regions"] = "none"
     """where colours and ID enter. none: at 1 x 1, as published. code: they also scale and shift the channels of every
     level up. regions: the same, for each region apart"""

@@ -64,8 +64,9 @@ def upsample(x, filters: int, upsampling: str, **options):
     """Double: (B, H, W, C) -> (B, 2H, 2W, filters).
 
     "transpose": 4 x 4 transposed convolution, as published. "resize": bilinear, then a 3 x 3 convolution, which
-    leaves no checkerboard (Odena et al., Distill 2016); nearest neighbour left woven lines in our runs. "subpixel": a
-    3 x 3 convolution to 4 x filters, whose quadruples of channels become 2 x 2 pixels (Shi et al., CVPR 2016).
+    leaves no checkerboard (Odena et al., Distill 2016); nearest neighbour left woven lines in our runs. "blend": the
+    same two the other way round, a quarter of the convolution's work. "subpixel": a 3 x 3 convolution to 4 x filters,
+    whose quadruples of channels become 2 x 2 pixels (Shi et al., CVPR 2016).
     """
     if upsampling == "transpose":
         return layers.Conv2DTranspose(filters, 4, 2, padding="same", kernel_initializer=initializer(), **options)(x)
@@ -98,6 +99,7 @@ def modulate(x, code, masks=None):
         asked = layers.Reshape((h, w, 2 * c))(asked)
     else:
         asked = layers.Reshape((1, 1, 2 * c))(asked)
+    asked = keras.ops.cast(asked, x.dtype)
     return x * (1 + asked[..., :c]) + asked[..., c:]
 
 
