@@ -80,8 +80,17 @@ def load_judges(args: Args, results: Results) -> tuple[Judges, dict, dict]:
         "arcface": judges.load_arcface,
         "parser": partial(judges.load_parser, args.parser, results.size, results.about["source"], faces),
     }
-    loaded, files, left_out = dict.fromkeys(loaders), {}, {}
-    loaded["dlib"] = None if "identity" in args.skip else judges.DlibId()
+    loaded, files, left_out = dict.fromkeys(["dlib", *loaders]), {}, {}
+    if "identity" in args.skip:
+        left_out["identity"] = "--skip"
+    else:
+        loaded["dlib"] = judges.DlibId()
+    flags = results.about["flags"]
+    if flags.get("map_consistency") and Path(flags["parser"]) == args.parser.resolve() and "parser" not in args.skip:
+        raise BadInput(
+            f"{results.folder} was trained to please the parser in {args.parser}, which must not judge it: name "
+            "another with --parser, or --skip parser."
+        )
     for name, load in loaders.items():
         try:
             if name in args.skip:
@@ -260,8 +269,8 @@ def protocol(args: Args, results: Results, files: dict[str, Path], parser: judge
         "arcface": "1 - cosine, MobileFaceNet w600k; five landmarks found in the photograph whose map was painted",
         "map": "regions 0..7 that the parser names in the picture with black background, against those of the map that "
         "was painted (each pixel the region of its topmost part); accuracy counts the background as a region; mean IoU "
-        "sums intersections and unions over the set. The parser learnt from photographs with background: what it "
-        "scores on real photos with a black one is the ceiling",
+        "sums intersections and unions over the set. What it scores on real photos with a black background is "
+        "the ceiling",
         "color": "of each region that both maps have: mean colour in the picture against that of the photograph",
         "checkerboard": "power spectrum of luminance under a Hann window, mean of the set, at the multiples of S/8 "
         "(each the mean of 3 x 3 frequencies) over the 40 frequencies around; mean for the periods 2, 4 and 8 pixels, "

@@ -96,7 +96,8 @@ class Args(runs.TrainingArgs):
 
 
 def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the faces that train, and of those that test: the same as the GANs'."""
+    """The numbers of the faces that train, and of those that test: the same as the GANs', when all samples have their
+    colour maps and face IDs."""
     train_numbers, test_numbers = prepared.split(prepared.sample_indices(args.data))
     runs.check_split(args, train_numbers, test_numbers)
     return np.array(train_numbers), np.array(test_numbers)
@@ -383,6 +384,8 @@ def test(args: Args) -> None:
     parser = Parser(args)
     step = checkpoints.Checkpoints(args.run, average=parser).restore(required=True)
     about, total = runs.about_test(args, step), 0
+    for name in ("scores.json", "scores.md"):
+        (args.out / name).unlink(missing_ok=True)  # of the test before
     with report.Results(args.out, about, numbers, ROWS) as results:
         for batch in batches(records, numbers, unchanged(numbers), args.batch_size):
             parsed = parse(parser, batch)

@@ -226,9 +226,10 @@ def gan_loss(kind: str, logits: tf.Tensor, real: bool, of_generator: bool = Fals
     return tf.reduce_mean(tf.nn.relu(1 - logits if real else 1 + logits))
 
 
-def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """The share of patches that the discriminator judges right."""
-    return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
+def accuracy(kind: str, logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """The share of patches that the discriminator judges right. kind: --gan."""
+    border = 0.5 if kind == "lsgan" else 0.0
+    return tf.reduce_mean(tf.cast((logits > border) == real, tf.float32))
 
 
 def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
@@ -308,6 +309,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             rec = generator([tf.concat([masks, seen["cmask"]], -1), code], training=True)  # (B, S, S, 3)
             man = generator([tf.concat([masks2, seen["cmask2"]], -1), code], training=True)  # (B, S, S, 3)
+            (rec, rec_again), (man, man_again) = blocks.twice(rec), blocks.twice(man)
             real_logits, *real_features = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
             # One pass for both fakes: the sum of two gradients is the same in either order, that of three is not, and
             # a resumed run would differ in the last bits.
@@ -322,13 +324,13 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
                 rec_features = [tf.split(layer, 2)[0] for layer in fake_features]
                 losses["matching"] = feature_matching_loss(real_features, rec_features)
             if args.identity:
-                losses["identity"] = faces.identity_loss(target, rec) + faces.identity_loss(target, man)
+                losses["identity"] = faces.identity_loss(target, rec_again) + faces.identity_loss(target, man_again)
             if args.perceptual:
-                losses["perceptual"] = faces.perceptual_loss(target, rec)
+                losses["perceptual"] = faces.perceptual_loss(target, rec_again)
             if args.map_consistency:
-                losses["map"] = map_consistency_loss(parser, man, masks2)
+                losses["map"] = map_consistency_loss(parser, man_again, masks2)
             if args.cycle:
-                back = paint_back(faces, generator, man, seen, batch["colors"])  # (B, S, S, 3)
+                back = paint_back(faces, generator, man_again, seen, batch["colors"])  # (B, S, S, 3)
                 losses["cycle"] = reconstruction_loss(target, back)
             g_loss = tf.add_n([weights[name] * loss for name, loss in losses.items()])
             d_loss = gan_loss(args.gan, real_logits, True)
@@ -337,7 +339,8 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
             d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
         losses = {"g": g_loss, "d": d_loss, **losses}
-        losses |= {"acc_real": accuracy(real_logits, True), "acc_fake": accuracy(fake_logits, False)}
+        losses["acc_real"] = accuracy(args.gan, real_logits, True)
+        losses["acc_fake"] = accuracy(args.gan, fake_logits, False)
         return (
             losses,
             generator_tape.gradient(g_part, generator.trainable_variables),
@@ -415,7 +418,8 @@ def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
     with strategy.scope():
         state = State(args)
     steps = runs.steps_of_an_epoch(args, len(train_numbers))
-    report.describe_run(args, steps, train_numbers, test_numbers, {state.generator: 2, state.discriminator: 3})
+    passes = {state.generator: 3 if args.cycle else 2, state.discriminator: 3}
+    report.describe_run(args, steps, train_numbers, test_numbers, passes)
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------

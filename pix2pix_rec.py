@@ -226,9 +226,10 @@ def gan_loss(kind: str, logits: tf.Tensor, real: bool, of_generator: bool = Fals
     return tf.reduce_mean(tf.nn.relu(1 - logits if real else 1 + logits))
 
 
-def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """The share of patches that the discriminator judges right."""
-    return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
+def accuracy(kind: str, logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """The share of patches that the discriminator judges right. kind: --gan."""
+    border = 0.5 if kind == "lsgan" else 0.0
+    return tf.reduce_mean(tf.cast((logits > border) == real, tf.float32))
 
 
 def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
@@ -265,21 +266,22 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         target, masks = seen["target"], seen["masks"]
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             rec = generator(generator_inputs(args, seen), training=True)  # (B, S, S, 3)
+            rec, rec_again = blocks.twice(rec)
             real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
             rec_logits = discriminator([masks, rec], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
 
             losses = {"gan": gan_loss(args.gan, rec_logits, True, True), "l1": reconstruction_loss(target, rec)}
             if args.identity:
-                losses["identity"] = faces.identity_loss(target, rec)
+                losses["identity"] = faces.identity_loss(target, rec_again)
             if args.perceptual:
-                losses["perceptual"] = faces.perceptual_loss(target, rec)
+                losses["perceptual"] = faces.perceptual_loss(target, rec_again)
             g_loss = tf.add_n([weights[name] * loss for name, loss in losses.items()])
             d_loss = gan_loss(args.gan, real_logits, True) + gan_loss(args.gan, rec_logits, False)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
             g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
             d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
         losses = {"g": g_loss, "d": d_loss, **losses}
-        losses |= {"acc_real": accuracy(real_logits, True), "acc_fake": accuracy(rec_logits, False)}
+        losses |= {"acc_real": accuracy(args.gan, real_logits, True), "acc_fake": accuracy(args.gan, rec_logits, False)}
         return (
             losses,
             generator_tape.gradient(g_part, generator.trainable_variables),

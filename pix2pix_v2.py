@@ -218,9 +218,10 @@ def gan_loss(kind: str, logits: tf.Tensor, real: bool, of_generator: bool = Fals
     return tf.reduce_mean(tf.nn.relu(1 - logits if real else 1 + logits))
 
 
-def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """The share of pictures that the discriminator judges right."""
-    return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
+def accuracy(kind: str, logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """The share of pictures that the discriminator judges right. kind: --gan."""
+    border = 0.5 if kind == "lsgan" else 0.0
+    return tf.reduce_mean(tf.cast((logits > border) == real, tf.float32))
 
 
 def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
@@ -263,6 +264,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             rec = generator([tf.concat([seen["masks"], cmask], -1), code], training=True)  # (B, S, S, 3)
             man = generator([tf.concat([seen["masks2"], cmask2], -1), code], training=True)  # (B, S, S, 3)
+            (rec, rec_again), (man, man_again) = blocks.twice(rec), blocks.twice(man)
             real_map, real_score = discriminator([cmask, target], training=True)  # (B, S/8, S/8, 3), (B, 1)
             # One pass for both fakes: the sum of two gradients is the same in either order, that of three is not, and
             # a resumed run would differ in the last bits.
@@ -275,9 +277,9 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             losses["l1"] = reconstruction_loss(target, rec)
             losses["map_man"] = map_loss(cmask2, man_map)
             if args.identity:
-                losses["identity"] = faces.identity_loss(target, rec) + faces.identity_loss(target, man)
+                losses["identity"] = faces.identity_loss(target, rec_again) + faces.identity_loss(target, man_again)
             if args.perceptual:
-                losses["perceptual"] = faces.perceptual_loss(target, rec)
+                losses["perceptual"] = faces.perceptual_loss(target, rec_again)
             g_loss = tf.add_n([weights[name] * loss for name, loss in losses.items()])
             d_gan = gan_loss(args.gan, real_score, True)
             d_gan += gan_loss(args.gan, rec_score, False) + gan_loss(args.gan, man_score, False)
@@ -287,7 +289,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
             d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
         losses = {"g": g_loss, "d": d_loss, **losses, "map_real": real_l1}
-        losses |= {"acc_real": accuracy(real_score, True), "acc_fake": accuracy(fake_scores, False)}
+        losses |= {"acc_real": accuracy(args.gan, real_score, True), "acc_fake": accuracy(args.gan, fake_scores, False)}
         return (
             losses,
             generator_tape.gradient(g_part, generator.trainable_variables),

@@ -101,8 +101,8 @@ class Args:
     """folder of the runs, their results and the table"""
     parser: Path = Path("runs/parse_face")
     """run of parse_face.py that judges maps"""
-    loss_parser: Path = Path("runs/parse_face")
-    """run of parse_face.py for --map-consistency: better another than the judge"""
+    loss_parser: Path = Path("runs/parse_face-loss")
+    """run of parse_face.py for --map-consistency, another than the judge"""
     weights: Path | None = None
     """folder with LPIPS's weights, as for evaluate.py"""
 
@@ -127,8 +127,8 @@ def call(script: str, *flags, seconds: float = 0.0, run: Path | None = None) -> 
             while process.poll() is None:
                 if seconds and trained_seconds(run) >= seconds:
                     process.send_signal(signal.SIGINT)
-                    process.wait()
-                    return
+                    if process.wait() == 130:
+                        return
                 time.sleep(0.5)
         except KeyboardInterrupt:
             process.wait()  # the terminal told it, too: it saves
@@ -141,6 +141,7 @@ def make(args: Args, name: str, seed: int) -> dict:
     """scores.json of a recipe, made unless it is there."""
     run = args.runs / f"{name}-s{seed}"
     results, scores = run / "results", run / "results" / "evaluation" / "scores.json"
+    prepared.claim(run / "recipe.json", "name another folder with --runs.", flags=RECIPES[name])
     where = ("--data", args.data, "--run", run)
     flags = (*where, "--size", args.size, "--seed", seed, *shlex.split(RECIPES[name]))
     if "--map-consistency" in flags:
@@ -184,6 +185,7 @@ def main() -> None:
         raise BadInput("--seeds: at least one.")
     prepared.complete_indices(args.data)
     settings = dict(size=args.size, epochs=args.epochs, minutes=args.minutes, source=prepared.describe(args.data))
+    settings |= dict(parser=str(args.parser.resolve()), loss_parser=str(args.loss_parser.resolve()))
     prepared.claim(args.runs / "recipes.json", "name another folder with --runs.", **settings)
     found = {}
     for name in args.only or RECIPES:

@@ -12,12 +12,17 @@ def initializer() -> keras.initializers.Initializer:
 
 def normalise(x, norm: str):
     """norm "batch": BatchNorm, over all devices. "group": GroupNorm, 16 channels a group (Wu and He, ECCV 2018), the
-    same at any batch size and in training and testing. "instance": each channel by itself. "none": x as it is."""
+    same at any batch size and in training and testing. "instance": each channel by itself, but not where one
+    pixel is left. "none": x as it is."""
     if norm == "none":
         return x
     if norm == "batch":
         return layers.BatchNormalization(synchronized=True)(x)
-    return layers.GroupNormalization(groups=-1 if norm == "instance" else max(1, x.shape[-1] // 16))(x)
+    _, h, w, c = x.shape
+    if norm == "instance":  # a single pixel is its own mean: nothing would be left of it
+        return layers.GroupNormalization(groups=-1)(x) if h * w > 1 else x
+    groups = next(n for n in range(max(1, c // 16), 0, -1) if c % n == 0)
+    return layers.GroupNormalization(groups)(x)
 
 
 class Dropout(layers.Dropout):
@@ -34,6 +39,12 @@ class Dropout(layers.Dropout):
             first = tf.distribute.get_replica_context().replica_id_in_sync_group * b
             drawn = drawn[first : first + b]
         return tf.where(drawn >= self.rate, x / (1 - self.rate), tf.zeros_like(x))
+
+
+def twice(x):
+    """x, to be used in two places each. The gradient of what is used three times is a sum of three, whose order, and so
+    whose last bits, differ from process to process: a resumed run would not be the one that was never stopped."""
+    return tf.identity(x), tf.identity(x)
 
 
 def painted(generator: keras.Model, inputs: list, training: bool):

@@ -122,6 +122,7 @@ def convolve(x: tf.Tensor, weights: tuple[np.ndarray, np.ndarray], stride: int) 
 
 def residual(x: tf.Tensor, first, second, halve: bool) -> tf.Tensor:
     """A residual block. Halved sides and new channels rarely fit: dlib fills the smaller tensor with zeros."""
+    x = tf.identity(x)  # features of a level go to a loss as well: see blocks.twice()
     y = tf.nn.relu(convolve(x, first, 2 if halve else 1))
     y = convolve(y, second, 1)
     if halve:

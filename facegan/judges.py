@@ -184,7 +184,10 @@ def lpips_from_torch(path: Path) -> LpipsNet:
 
     package = Path(importlib.util.find_spec("torchmetrics").submodule_search_locations[0])
     linear = package / "functional" / "image" / "lpips_models" / "alex.pth"
-    layers, linear = (torch.load(file, map_location="cpu", weights_only=True) for file in (path, linear))
+    try:
+        layers, linear = (torch.load(file, map_location="cpu", weights_only=True) for file in (path, linear))
+    except Exception as error:  # a damaged pickle raises anything
+        raise BadInput(f"{path} is damaged ({str(error).splitlines()[0]}): delete it.") from None
     names = [f"features.{i}" for i in (0, 3, 6, 8, 10)]
     return LpipsNet(
         [layers[f"{name}.weight"].permute(2, 3, 1, 0).numpy() for name in names],
@@ -351,7 +354,8 @@ def load_parser(run: Path, size: int, source: dict, numbers: set[int]) -> tuple[
     network = read_parser(run, size)
     about = prepared.read_settings(run / "args.json", "train the parser again.")
     trained = prepared.read_settings(run / "split.json", "train the parser again.")
-    leaked = numbers & set(trained["train"]) if trained["source"]["source"] == source["source"] else set()
+    same_source = trained["source"]["source"] == source["source"]
+    leaked = numbers & set(trained["train"]) if same_source else set()
     if leaked:
         raise BadInput(
             f"the parser in {run} was trained on {len(leaked)} of these faces or maps (first: {min(leaked)}) and must "
@@ -362,4 +366,5 @@ def load_parser(run: Path, size: int, source: dict, numbers: set[int]) -> tuple[
     def labels(pictures):
         return tf.argmax(network(tf.cast(pictures, tf.float32) / 255, training=False), -1)
 
+    about |= {"same source as the results": same_source}
     return Parser(lambda pictures: LABEL_REGION[labels(tf.constant(pictures)).numpy()], about), path

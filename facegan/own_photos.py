@@ -66,15 +66,20 @@ def add(out: Path, size: int, found: list[dict], prepare: Callable[[celebamask.R
     with prepared.lock(out / ".lock"):
         faces = read_faces(out)
         for face in found:
-            same = [k for k, about in faces.items() if about.get("sha256") == face["sha256"]]
-            if same:
+            same = [int(k) for k, about in faces.items() if about.get("sha256") == face["sha256"]]
+            if same and all((out / folder / f"{same[0]}.npz").exists() for folder in prepared.MAKERS):
                 print(f"{face['path']} is face {same[0]} of {out} already: left as it is, for its map may be edited")
                 continue
-            k = max(map(int, [-1, *faces, *prepared.indices(out, "samples")])) + 1
+            k = same[0] if same else next_number(out, faces)  # one that was interrupted is made again
+            faces[str(k)] = {name: face[name] for name in ("path", "sha256", "frame")}
+            write_faces(out, faces)
             prepare(write_raw(out, k, face))
-            write_faces(out, faces | {str(k): {name: face[name] for name in ("path", "sha256", "frame")}})
-            faces = read_faces(out)
             print(f"{face['path']} is face {k} of {out}; {face['note']}{out / f'{k}_parts.png'} shows what was found")
+
+
+def next_number(out: Path, faces: dict) -> int:
+    """The number after the highest that is taken."""
+    return max(map(int, [-1, *faces, *prepared.indices(out, "samples")])) + 1
 
 
 def read_faces(out: Path) -> dict:
@@ -102,8 +107,8 @@ def write_raw(out: Path, k: int, face: dict) -> celebamask.RawFace:
 
 
 def fill_up(out: Path, size: int, data: Path) -> None:
-    """Fill a folder of fewer than four faces up with the last faces of a dataset prepared at the same size, which are
-    test faces: the scripts take no fewer, and it is into somebody else's map that a face is painted."""
+    """Fill a folder of fewer than four faces up with the last faces of a dataset prepared at the same size, test faces
+    unless it is tiny: the scripts take no fewer, and it is into somebody else's map that a face is painted."""
     missing = FEWEST - len(prepared.indices(out, "samples"))
     if missing <= 0:
         return
@@ -121,7 +126,7 @@ def fill_up(out: Path, size: int, data: Path) -> None:
     with prepared.lock(out / ".lock"):
         for number in numbers:
             faces = read_faces(out)
-            k = max(map(int, faces)) + 1
+            k = next_number(out, faces)
             for folder in prepared.MAKERS:
                 prepared.write_bytes(out / folder / f"{k}.npz", (data / folder / f"{number}.npz").read_bytes())
             write_faces(out, faces | {str(k): {"data": str(data.resolve()), "number": number}})

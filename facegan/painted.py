@@ -34,6 +34,8 @@ def read_results(folder: Path, data: Path | None) -> Results:
     if not path.is_file():
         raise BadInput(f"no finished results in {folder} ({path.name} is missing): run --test into it again.")
     about = prepared.read_settings(path, "run --test into it again.")
+    if about.get("script") == "parse_face.py":
+        raise BadInput(f"{folder} holds maps that parse_face.py found and scored itself: see scores.md there.")
     try:
         data, source = data or Path(about["data"]), about["source"]
         with (folder / "results.csv").open(newline="", encoding="utf-8") as file:

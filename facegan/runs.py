@@ -72,6 +72,9 @@ BOUNDS = {
     "map_consistency": (0, 1e9),
     "cycle": (0, 1e9),
     "discriminator_width": (1, 4096),
+    "width": (1, 4096),
+    "black": (0, 1),
+    "soften": (0, 1),
     "dropout": (0, 0.9999999),
     "gan_weight": (0, 1e9),
     "style": (1, 4096),
@@ -91,7 +94,10 @@ def parse(args_type, published: dict, description: str):
     script, recorded = script_of(args_type), recorded_flags(args.run)
     trained_by = recorded.pop("script", script)
     if recorded:
-        recorded = published | recorded  # a flag that is younger than the run has its published value there
+        # a flag that is younger than the run has its published value there; one rate was both networks'
+        if hasattr(args_type, "discriminator_learning_rate"):
+            recorded.setdefault("discriminator_learning_rate", recorded.get("learning_rate"))
+        recorded = published | recorded
     if trained_by != script:
         raise BadInput(f"{args.run} was trained by {trained_by}, this is {script}: name another folder with --run.")
     if args.test and not (args.train or recorded):
@@ -146,6 +152,8 @@ def check_flags(args, recorded: dict) -> None:
     for name, value in recorded.items():
         if name in FREE or (name in ("precision", "batch_size") and not args.train):
             continue
+        if name == "parser" and (not args.map_consistency or args.parser.resolve() == value.resolve()):
+            continue
         if getattr(args, name) != value:
             raise BadInput(
                 f"{args.run} was trained with {as_typed(name, value)}, now it is "
@@ -196,8 +204,7 @@ def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
     if not runtime.is_chief():
         return
     flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED}
-    flags["data"] = str(args.data.resolve())
-    flags = {name: str(value) if isinstance(value, Path) else value for name, value in flags.items()}
+    flags = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in flags.items()}
     args.run.mkdir(parents=True, exist_ok=True)
     faces = {"source": prepared.describe(args.data), "train": train_numbers, "test": test_numbers}
     if not (recorded_flags(args.run) and (args.run / "split.json").exists()):
@@ -221,7 +228,7 @@ def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
 def about_test(args, step: int) -> dict:
     """What results.json says of a --test: script, run, step, split, flags, and where the faces came from."""
     flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED | {"data"}}
-    flags = {name: str(value) if isinstance(value, Path) else value for name, value in flags.items()}
+    flags = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in flags.items()}
     return {
         "script": script_of(type(args)),
         "run": str(args.run.resolve()),

@@ -79,7 +79,9 @@ def test_gan_loss_and_accuracy_by_hand():
     assert float(pix2pix_v2.gan_loss("bce", scores, True)) == pytest.approx((np.log(2) + np.log(4 / 3)) / 2)
     assert float(pix2pix_v2.gan_loss("bce", scores, False)) == pytest.approx((np.log(2) + np.log(4)) / 2)
     judged = tf.constant([[-1.0], [-2.0], [-3.0], [4.0]])
-    assert (float(pix2pix_v2.accuracy(judged, True)), float(pix2pix_v2.accuracy(judged, False))) == (0.25, 0.75)
+    assert [float(pix2pix_v2.accuracy("bce", judged, real)) for real in (True, False)] == [0.25, 0.75]
+    halves = tf.constant([[0.1], [0.9], [0.8], [0.7]])  # least squares wants 1 and 0
+    assert [float(pix2pix_v2.accuracy("lsgan", halves, real)) for real in (True, False)] == [0.75, 0.25]
 
 
 def test_the_generators_loss_is_the_sum_that_the_recipe_says(trained, metrics):
