@@ -60,6 +60,7 @@ RECIPES = {
     "default": "--batch-size 4",
     "default-blend": "--batch-size 4 --upsampling blend",
     "default-perceptual": "--batch-size 4 --perceptual 10",
+    "winner": "--batch-size 4 --upsampling blend --identity 10 --perceptual 10 --modulation regions",
     "default-id5": "--batch-size 4 --identity 5 --perceptual 10",
     "default-id30": "--batch-size 4 --identity 30 --perceptual 10",
     "default-id100": "--batch-size 4 --identity 100 --perceptual 10",
