@@ -418,8 +418,7 @@ def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
     with strategy.scope():
         state = State(args)
     steps = runs.steps_of_an_epoch(args, len(train_numbers))
-    passes = {state.generator: 3 if args.cycle else 2, state.discriminator: 3}
-    report.describe_run(args, steps, train_numbers, test_numbers, passes)
+    report.describe_run(args, steps, train_numbers, test_numbers, {state.generator: 2, state.discriminator: 3})
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
