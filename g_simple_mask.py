@@ -33,6 +33,9 @@ class Args(cli.BatchArgs):
     """which masks to read where both are there; auto prefers a file for each part (they keep what is covered whole)"""
     resample: Literal["area", "nearest"] = "area"
     """how photographs are shrunk; the published recipe used nearest neighbour, which aliases"""
+    regions: Literal["overlapping", "exclusive"] = "overlapping"
+    """overlapping, as published: a pixel is in every region that any mask pixel under it is in; exclusive: in that of
+    its label alone"""
 
 
 def make_sample(photo: np.ndarray, region_bits: np.ndarray, size: int, resample: str = "area"):
@@ -47,12 +50,16 @@ def make_sample(photo: np.ndarray, region_bits: np.ndarray, size: int, resample:
     return image, masks, regions.mean_colors(image, masks)
 
 
-def prepare(face: celebamask.RawFace, out: Path, size: int, resample: str) -> str:
+def prepare(face: celebamask.RawFace, out: Path, size: int, resample: str, exclusive: bool = False) -> str:
     """Read one raw face and write out/samples/<k>.npz. Raises BadInput for a face that cannot be used."""
     photo = np.asarray(celebamask.read_photo(face.photo, size))
     bits, labels = celebamask.read_masks(face)
     image, masks, colors = make_sample(photo, bits, size, resample)
-    arrays = dict(Image=image, Masks=masks, Colors=colors, Labels=regions.shrink_labels(labels, size))
+    labels = regions.shrink_labels(labels, size)
+    if exclusive:
+        masks = regions.masks_from_labels(labels)
+        colors = regions.mean_colors(image, masks)
+    arrays = dict(Image=image, Masks=masks, Colors=colors, Labels=labels)
     prepared.write_npz(out / "samples" / f"{face.k}.npz", stored=("Image",), **arrays)
     return jobs.DONE
 
@@ -62,6 +69,7 @@ def main() -> int:
     if args.size < 16 or regions.MASK_SIZE % args.size:
         raise BadInput(f"--size {args.size} does not divide {regions.MASK_SIZE}; use 64, 128, 256 or 512.")
     layout, faces = celebamask.find_faces(args.source, args.layout)
+    exclusive = args.regions == "exclusive"
     if prepared.indices(args.out, "samples") and not (args.out / "prepared.json").exists():
         raise BadInput(f"{args.out} holds samples but no prepared.json; choose another --out.")
     prepared.claim(
@@ -71,10 +79,11 @@ def main() -> int:
         source=str(args.source.resolve()),
         layout=layout,
         resample=args.resample,
+        **({"regions": args.regions} if exclusive else {}),  # folders of before the flag do not say that they overlap
     )
     print(f"{args.source}: {len(faces)} faces, {'a file for each part' if layout == 'parts' else 'merged label maps'}")
     return jobs.run(
-        partial(prepare, out=args.out, size=args.size, resample=args.resample),
+        partial(prepare, out=args.out, size=args.size, resample=args.resample, exclusive=exclusive),
         {face.k: face for face in faces},
         args.out / "samples",
         workers=args.workers,

@@ -70,6 +70,8 @@ class Args(runs.TrainingArgs):
     modulation: Literal["none", "code", "regions"] = "none"
     """where colours and ID enter. none: at 1 x 1, as published. code: they also scale and shift the channels of every
     level up. regions: the same, for each region apart"""
+    face_id_scale: float = 1.0
+    """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
     discriminator_width: int = 64
     """filters of the discriminator's first layer; the others have 2, 4 and 8 times as many. Published: 64"""
     spectral_norm: bool = False
@@ -166,14 +168,17 @@ def Generator(args: Args) -> keras.Model:
     masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
     code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
 
-    modulation = {} if args.modulation == "none" else {"code": code}
+    scales = [1.0] * pipeline.COLORS + [args.face_id_scale] * pipeline.FACE_ID
+    x = code * keras.ops.array(scales)  # (B, 149)
+
+    modulation = {} if args.modulation == "none" else {"code": x}
     if args.modulation == "regions":
         modulation["masks"] = masks_and_colors[..., :-3]  # (B, S, S, 7)
-    x, skips = masks_and_colors, []
+    scaled, x, skips = x, masks_and_colors, []
     for i, width in enumerate(widths):
         x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
         skips.append(x)
-    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(code)])  # (B, 1, 1, 405)
+    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(scaled)])  # (B, 1, 1, 405)
     for i, skip in enumerate(reversed(skips)):
         dropout = args.dropout if i < 3 else 0.0
         x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout, **modulation)  # ... (B, S/2, S/2, 32)

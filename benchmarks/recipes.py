@@ -188,11 +188,19 @@ def main() -> None:
     settings = dict(size=args.size, epochs=args.epochs, minutes=args.minutes, source=prepared.describe(args.data))
     settings |= dict(parser=str(args.parser.resolve()), loss_parser=str(args.loss_parser.resolve()))
     prepared.claim(args.runs / "recipes.json", "name another folder with --runs.", **settings)
-    found = {}
+    found, failed = {}, []
     for name in args.only or RECIPES:
-        found[name] = [make(args, name, seed) for seed in args.seeds]
+        try:
+            found[name] = [make(args, name, seed) for seed in args.seeds]
+        except BadInput as error:  # a recipe that cannot be trained says so, and the night goes on
+            failed.append(f"{name}: {error}")
+            print(f"error: {failed[-1]}", file=sys.stderr)
+            continue
         prepared.write_text(args.runs / "recipes.md", table(args, found))
-    print(table(args, found))
+    if found:
+        print(table(args, found))
+    if failed:
+        raise BadInput("not every recipe came through: " + " ".join(failed))
 
 
 if __name__ == "__main__":

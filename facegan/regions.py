@@ -123,6 +123,11 @@ def masks_from_bits(bits: np.ndarray, size: int) -> np.ndarray:
     return BIT_MASKS.take(small, axis=0)
 
 
+def masks_from_labels(labels: np.ndarray) -> np.ndarray:
+    """Label ids (S, S) -> (S, S, 7) uint8 masks of 0/1 that do not overlap."""
+    return BIT_MASKS.take(LABEL_BIT[labels], axis=0)
+
+
 def mean_colors(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Mean colour of each region: image (S, S, 3) uint8, masks (S, S, 7) of 0/1 -> (7, 3) float32 in 0..255.
 

@@ -151,6 +151,24 @@ def test_area_takes_the_mean_of_a_block_and_nearest_one_pixel_of_it(side):
     assert all(pixel in ([0, 0, 0], [200, 100, 40]) for pixel in np.unique(nearest.reshape(-1, 3), axis=0).tolist())
 
 
+def test_exclusive_regions_are_those_of_the_labels(tmp_path, call, prepare, write_face):
+    """Eyes on skin, at a place where working pixels are half eye: one region a pixel, colours over its pixels alone."""
+    photo = np.zeros((512, 512, 3), np.uint8)
+    photo[:, 256:] = 200
+    eye = np.zeros((512, 512))
+    eye[100:203, 300:403] = 1
+    write_face(tmp_path / "raw", 0, photo, {"skin": np.ones((512, 512)), "l_eye": eye})
+    prepare(tmp_path / "raw", tmp_path / "out", "--regions", "exclusive")
+    with np.load(tmp_path / "out" / "samples" / "0.npz") as sample:
+        masks, labels, colors = sample["Masks"], sample["Labels"], sample["Colors"]
+    assert (masks.sum(-1) == 1).all()
+    assert ((masks[..., 1] == 1) == (labels == 1 + regions.PARTS.index("l_eye"))).all()
+    assert masks[..., 1].any()
+    image_mean = 200 * (masks[:, 32:, 0].sum() / masks[..., 0].sum())
+    np.testing.assert_allclose(colors[0], image_mean, atol=3)
+    sentence(call(g_simple_mask, "--source", tmp_path / "raw", "--out", tmp_path / "out", "--size", 64), "exclusive")
+
+
 def test_resample_of_the_command_line(tmp_path, prepare, write_face):
     """White lines, one in eight rows, of a 512 photo: 1/8 of 255 where they are averaged, all or nothing else."""
     photo = np.zeros((512, 512, 3), np.uint8)
