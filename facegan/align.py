@@ -66,9 +66,14 @@ def read_photo(path: Path) -> np.ndarray:
     if not path.is_file():
         raise BadInput(f"no photo {path}: name a picture file with --photo.")
     try:
-        picture = ImageOps.exif_transpose(celebamask.decode(path, lambda header: None))
+        return upright(celebamask.decode(path, lambda header: None))
     except BadInput as error:
         raise BadInput(f"{path.parent / str(error)}: save the photo as JPEG or PNG and try again.") from None
+
+
+def upright(picture: Image.Image) -> np.ndarray:
+    """A decoded photograph as read_photo() gives it."""
+    picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:

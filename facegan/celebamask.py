@@ -138,16 +138,24 @@ def check_mask(path: Path, header: Image.Image) -> None:
 def decode(path: Path, check) -> Image.Image:
     """Decode a picture after check(header) agreed to it. Raises BadInput when it is damaged."""
     try:
-        content = io.BytesIO(path.read_bytes())
-        with Image.open(content) as picture:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path.name} is damaged: {error}") from None
+    return decode_bytes(content, path.name, check)
+
+
+def decode_bytes(content: bytes, name: str, check, formats: tuple[str, ...] | None = None) -> Image.Image:
+    """decode() of a file's content; formats: those that are tried, all of Pillow's unless said."""
+    try:
+        with Image.open(io.BytesIO(content), formats=formats) as picture:
             check(picture)
             picture.verify()  # a PNG's checksums, which decoding skips
-        with Image.open(content) as picture:
+        with Image.open(io.BytesIO(content), formats=formats) as picture:
             picture.load()  # refuses truncated files, where OpenCV paints the rest grey
             return picture
     except BadInput:
         raise
     except UnidentifiedImageError:
-        raise BadInput(f"{path.name} is not a picture") from None
+        raise BadInput(f"{name} is not a picture") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{path.name} is damaged: {error}") from None
+        raise BadInput(f"{name} is damaged: {error}") from None

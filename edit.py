@@ -1,0 +1,242 @@
+"""Edit a face: paint its map, recolour its regions, borrow from other faces, and see what the generator makes of it.
+
+    python edit.py                                            # a page in the browser: http://127.0.0.1:7860
+    python edit.py --run runs/pix2pix_v2 --data data/celeba --sample 12
+    python edit.py --sample 12 --borrow hair:57 --color hair=#8a3b1f --out edited.png      # without a browser
+    python edit.py --photo me.jpg --borrow map:3 --out me_as_3.png --save-map map.png --save-sample me.npz
+
+The page takes `pip install -r requirements-edit.txt`. The same edits from Python: facegan/editing.py, with painter()
+from here.
+"""
+
+from facegan import runtime  # first: it sets TensorFlow's environment
+
+# isort: split
+import functools
+import io
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+import export
+import parse_face
+from face_recognition import face_recognition
+from facegan import align, cli, editing, judges, pipeline, prepared, regions, report, runs, uploads
+from facegan.editing import Edit, Face
+from facegan.errors import BadInput
+
+
+@dataclass
+class Args:
+    run: Path = Path("runs/pix2pix")
+    """trained run that paints, of any of the three scripts"""
+    data: Path = Path("data/prepared")
+    """prepared folder: the faces to edit and to borrow from"""
+    parser: Path = Path("runs/parse_face")
+    """run of parse_face.py, which finds the parts in one's own photograph"""
+    host: str = "127.0.0.1"
+    """address to listen at; 0.0.0.0 opens the page, without any password, to everybody who can reach this machine"""
+    port: int = 7860
+    """port to listen at"""
+
+    sample: int | None = None
+    """number of the face to edit; the page opens with it"""
+    photo: Path | None = None
+    """edit one's own photograph instead; needs --out and a parser"""
+    aligned: bool = False
+    """--photo is square and cut as CelebA-HQ's photographs already"""
+    label_map: Path | None = None
+    """edit into this map: a picture in CelebAMask-HQ's ids or colours"""
+    borrow: tuple[str, ...] = ()
+    """WHAT:NUMBER, from another face: a region (hair:57), or map, colors, identity; in the order in which they stand"""
+    color: tuple[str, ...] = ()
+    """REGION=#rrggbb, after everything that was borrowed"""
+    keep: bool = True
+    """keep the rest of the photograph: only the edit and what is near it are painted"""
+    out: Path | None = None
+    """write the result here, a .png, and open no page"""
+    save_map: Path | None = None
+    """also write the edited map, a .png of 512 x 512 in CelebAMask-HQ's ids"""
+    save_sample: Path | None = None
+    """also write the edited face as samples/<k>.npz has it"""
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------
+
+
+def restore(args: Args) -> export.Run:
+    """The trained run. BadInput names the command that makes one, or the data, where there is none."""
+    editing.face_numbers(args.data)
+    if not runs.recorded_flags(args.run):
+        raise BadInput(
+            f"no trained run in {args.run}: make one with `python pix2pix.py --train --data {args.data} "
+            f"--run {args.run}`, or name one with --run."
+        )
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)  # a training may need the rest of it
+    keras.mixed_precision.set_global_policy("float32")
+    run = export.restore(args.run)
+    pipeline.check_size(args.data, run.args.size)
+    return run
+
+
+def painter(run: export.Run) -> Callable[[Edit], np.ndarray]:
+    """What a run makes of an edit: (S, S, 3) float32 in 0..1. Warm from the start; one call at a time."""
+    model, lock = export.standalone(run), threading.Lock()
+    graph = tf.function(lambda inputs: model(inputs, training=False)["picture"], reduce_retracing=True)
+
+    def paint(edit: Edit) -> np.ndarray:
+        known = editing.inputs(edit)
+        with lock:  # two at once would only take turns on the same cores
+            return graph({name: known[name] for name in model.input})[0].numpy()
+
+    graph({name: tf.zeros((1, *x.shape[1:])) for name, x in model.input.items()})
+    return paint
+
+
+# --- one's own pictures -----------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def parser(run: Path) -> keras.Model:
+    """The face parser, once. Raises BadInput, which says how to train one."""
+    if not (run / "parser.keras").is_file():
+        raise BadInput(
+            f"a photograph must be parsed, and there is no parser in {run}: train one with `python parse_face.py "
+            f"--train --run {run}`, or name its run with --parser."
+        )
+    return judges.read_parser(run)
+
+
+def own_map(args: Args, labels: np.ndarray) -> editing.FaceMap:
+    """Label ids on the 512 grid as the faces of the data folder have them."""
+    about = prepared.describe(args.data)
+    return editing.map_from_labels(labels, about["size"], about.get("regions") == "exclusive")
+
+
+def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Face, str]:
+    """A photograph as a face to edit, prepared as parse_face.py --photo does, and a note on it. Raises BadInput."""
+    network = parser(args.parser)
+    photo, note = uploads.photo(content, name, aligned)
+    seen = align.resized(photo, network.input_shape[1] / len(photo)).astype(np.float32) / 255
+    labels = parse_face.full_map(network, seen)
+    if not labels.any():
+        raise BadInput(f"{name}: the parser finds no part of a face in it.")
+    image = align.resized(photo, prepared.describe(args.data)["size"] / len(photo))
+    face_map = own_map(args, labels)
+    colors = regions.mean_colors(image, face_map.masks)
+    return Face(image, face_map, colors, face_recognition.face_id(image)[0]), note
+
+
+# --- without a browser ------------------------------------------------------------------------------------------------
+
+
+def face_at(args: Args, number: str, flag: str) -> Face:
+    """A face of the data folder by its number. BadInput says which there are."""
+    numbers = editing.face_numbers(args.data)
+    if not (number.isascii() and number.isdecimal()) or int(number) not in numbers:
+        raise BadInput(f"{flag}: no face {number} in {args.data}, which has {numbers[0]} to {numbers[-1]}.")
+    return editing.read_face(args.data, int(number))
+
+
+def edit_by_flags(args: Args) -> Edit:
+    """The edit that the command line asks for. Raises BadInput."""
+    if (args.sample is None) == (args.photo is None):
+        raise BadInput("--out takes the face to edit: either --sample NUMBER or --photo PICTURE.")
+    if args.photo:
+        face, note = own_photo(args, uploads.read(args.photo), str(args.photo), args.aligned)
+        print(f"{args.photo}: {note}" if note else f"{args.photo}: one face")
+    else:
+        face = face_at(args, str(args.sample), "--sample")
+    edit = editing.begin(face)
+    if args.label_map:
+        labels = uploads.label_map(uploads.read(args.label_map), str(args.label_map))
+        edit = editing.borrow_map(edit, own_map(args, labels))
+    for asked in args.borrow:
+        what, _, number = asked.partition(":")
+        edit = editing.borrow(edit, face_at(args, number, f"--borrow {asked}"), what)
+    for asked in args.color:
+        region, _, color = asked.partition("=")
+        if region not in regions.REGIONS:
+            raise BadInput(f"--color {asked}: write REGION=#rrggbb; the regions are {', '.join(regions.REGIONS)}.")
+        edit = editing.recolor(edit, region, editing.parse_color(color))
+    return edit
+
+
+def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
+    """--out, --save-map, --save-sample."""
+    report.save_png(args.out, picture)
+    if args.save_map:
+        prepared.write_bytes(args.save_map, png(editing.full_labels(editing.labels(edit))))
+    if args.save_sample:
+        prepared.write_npz(args.save_sample, stored=("Image",), **editing.sample(edit, picture))
+    for path in (args.out, args.save_map, args.save_sample):
+        if path:
+            print(f"wrote {path}")
+
+
+def png(picture: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def serve(args: Args, run: export.Run) -> None:
+    try:
+        from facegan import editor_page
+    except ImportError as error:
+        raise BadInput(
+            f"the page needs more packages ({error}): run `pip install -r requirements-edit.txt`, or edit without a "
+            "browser: --sample NUMBER --out PICTURE."
+        ) from None
+    first = args.sample if args.sample is not None else editing.face_numbers(args.data)[0]
+    face_at(args, str(first), "--sample")
+    studio = editor_page.Studio(
+        data=args.data,
+        size=run.args.size,
+        first=first,
+        title=f"{args.run}, step {run.step}",
+        paint=painter(run),
+        own_photo=functools.partial(own_photo, args),
+        own_map=functools.partial(own_map, args),
+    )
+    print(f"{studio.title}, paints on {runtime.devices_in_words()}")
+    editor_page.serve(studio, args.host, args.port)
+
+
+def check_flags(args: Args) -> None:
+    if args.out and args.out.suffix.lower() != ".png":
+        raise BadInput(f"--out {args.out}: the result is a .png.")
+    if args.save_map and args.save_map.suffix.lower() != ".png":
+        raise BadInput(f"--save-map {args.save_map}: the map is a .png.")
+    if args.save_sample and args.save_sample.suffix != ".npz":
+        raise BadInput(f"--save-sample {args.save_sample}: the edited face is an .npz.")
+    alone = [args.photo, args.label_map, args.borrow, args.color, args.save_map, args.save_sample]
+    if not args.out and any(alone):
+        raise BadInput("say where the result goes, --out edited.png; without it a page opens, where all this is there.")
+    for path in (args.out, args.save_map, args.save_sample):
+        if path and not path.parent.is_dir():
+            raise BadInput(f"no folder {path.parent}: make it, or name another file.")
+
+
+def main() -> None:
+    args = cli.parse(Args, description=__doc__)
+    check_flags(args)
+    if not args.out:
+        return serve(args, restore(args))
+    edit = edit_by_flags(args)
+    picture = painter(restore(args))(edit)
+    write(args, edit, editing.composite(edit, picture, args.keep))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,347 @@
+"""Edit a face: paint its map, recolour its regions, borrow from other faces. For notebooks, edit.py and its page.
+
+    face, other = editing.read_face(data, 12), editing.read_face(data, 57)
+    edit = editing.begin(face)
+    edit = editing.borrow_region(edit, other, "hair")
+    edit = editing.recolor(edit, "hair", editing.parse_color("#8a3b1f"))
+    edit = editing.paint(edit, where, "mouth")  # where (S, S) bool
+    picture = editing.composite(edit, painter(edit))
+
+Every function returns a new edit and leaves the old one as it was. A painter is any function edit -> picture
+(S, S, 3) in 0..1: edit.py makes one of a trained run, and editing.inputs(edit) is what a model written by export.py
+takes. S is the working size. No TensorFlow.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from facegan import labelmaps, prepared, regions
+from facegan.errors import BadInput
+from facegan.regions import LABEL_REGION, PARTS, REGIONS
+
+NAMES = ("background", *REGIONS)
+"""Number of a region in a grid -> its name."""
+UNPAINTED, OWN = 255, 254
+"""In a grid: as the map under it has it; as the photograph's own map has it, which is what an eraser leaves."""
+FEATURES = ("eyes", "mouth", "nose")
+"""Regions that are repainted whole when their shape changes: an opened mouth is more than its new border."""
+
+ONE_HOT = np.eye(len(NAMES), dtype=np.uint8)[:, 1:]  # number of a region -> its seven masks
+
+
+class FaceMap(NamedTuple):
+    """A map: masks (S, S, 7) uint8 of 0/1, which may overlap; labels (S, S) uint8, CelebAMask-HQ ids 0..18."""
+
+    masks: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Face:
+    """A prepared face: image (S, S, 3) uint8; its map; colors (7, 3) float32 in 0..255; face_id (128,) float32."""
+
+    image: np.ndarray
+    map: FaceMap
+    colors: np.ndarray
+    face_id: np.ndarray
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What a face is to become."""
+
+    face: Face
+    map: FaceMap
+    """the map under what was painted: the face's own, or a borrowed one"""
+    grid: np.ndarray
+    """what was painted, (S, S) uint8: 0 background, 1..7 a region (NAMES), UNPAINTED or OWN"""
+    colors: np.ndarray
+    """(7, 3) float32 in 0..255"""
+    face_id: np.ndarray
+    """(128,) float32"""
+
+    @cached_property
+    def under(self) -> FaceMap:
+        """The map before anything was painted: the face's own where it was erased to, else `map`."""
+        own = self.grid == OWN
+        return FaceMap(
+            np.where(own[..., None], self.face.map.masks, self.map.masks),
+            np.where(own, self.face.map.labels, self.map.labels),
+        )
+
+    @cached_property
+    def masks(self) -> np.ndarray:
+        """The seven masks, (S, S, 7) uint8: as prepared where nothing was painted, exactly the painted region where
+        something was."""
+        painted = self.grid < OWN
+        masks = self.under.masks.copy()
+        masks[painted] = ONE_HOT[self.grid[painted]]
+        return masks
+
+    @cached_property
+    def regions(self) -> np.ndarray:
+        """The region that each pixel shows, (S, S) uint8, numbers of NAMES."""
+        return np.where(self.grid < OWN, self.grid, LABEL_REGION[self.under.labels])
+
+
+# --- faces ------------------------------------------------------------------------------------------------------------
+
+
+def face_numbers(data: Path) -> list[int]:
+    """The faces of a prepared folder that can be edited. BadInput names the script to run when there are none, or when
+    one has no face ID."""
+    numbers = prepared.sample_indices(data)
+    missing = set(numbers) - set(prepared.indices(data, "face_ids"))
+    if missing:
+        raise BadInput(
+            f"{len(missing)} of {len(numbers)} samples in {data} have no face ID (first: {min(missing)}): run "
+            f"`python {prepared.MAKERS['face_ids']} --data {data}`."
+        )
+    return numbers
+
+
+def read_face(data: Path, k: int) -> Face:
+    """Face k of a prepared folder. Raises BadInput when it is missing, damaged or of another format."""
+    s = prepared.describe(data)["size"]
+    n = len(REGIONS)
+    image, masks, colors, labels = prepared.read_npz(
+        data / "samples" / f"{k}.npz", Image=(s, s, 3), Masks=(s, s, n), Colors=(n, 3), Labels=(s, s)
+    )
+    (face_id,) = prepared.read_npz(data / "face_ids" / f"{k}.npz", face_id=(128,))
+    if labels.max() > len(PARTS):
+        raise BadInput(f"{data / 'samples' / f'{k}.npz'}: unknown id {labels.max()}; run g_simple_mask.py again")
+    return Face(image, FaceMap(masks, labels), colors, face_id)
+
+
+def map_from_labels(labels: np.ndarray, size: int, exclusive: bool = False) -> FaceMap:
+    """Label ids on the 512 grid, (512, 512) uint8, as a map at the working size, as g_simple_mask.py makes it;
+    exclusive: with --regions exclusive. Raises BadInput for an unknown id."""
+    bits, small = regions.bits_from_labels(labels), regions.shrink_labels(labels, size)
+    return FaceMap(regions.masks_from_labels(small) if exclusive else regions.masks_from_bits(bits, size), small)
+
+
+# --- edits ------------------------------------------------------------------------------------------------------------
+
+
+def begin(face: Face) -> Edit:
+    """The edit that changes nothing."""
+    return Edit(face, face.map, np.full(face.map.labels.shape, UNPAINTED, np.uint8), face.colors, face.face_id)
+
+
+def paint(edit: Edit, where: np.ndarray, region: str) -> Edit:
+    """where (S, S) bool becomes a region, or "background"."""
+    return replace(edit, grid=np.where(where, np.uint8(NAMES.index(region)), edit.grid))
+
+
+def erase(edit: Edit, where: np.ndarray) -> Edit:
+    """where (S, S) bool becomes what the photograph's own map has there."""
+    return replace(edit, grid=np.where(where, np.uint8(OWN), edit.grid))
+
+
+def recolor(edit: Edit, region: str, color: np.ndarray) -> Edit:
+    """Give a region another colour, (3,) RGB in 0..255."""
+    colors = edit.colors.copy()
+    colors[list(REGIONS).index(region)] = color
+    return replace(edit, colors=colors)
+
+
+def borrow(edit: Edit, other: Face, what: str) -> Edit:
+    """Borrow from another face: a region by its name, "map", "colors" or "identity". Raises BadInput for others."""
+    if what in REGIONS:
+        return borrow_region(edit, other.map, what)
+    if what == "map":
+        return borrow_map(edit, other.map)
+    if what in ("colors", "identity"):
+        return (borrow_colors if what == "colors" else borrow_identity)(edit, other)
+    raise BadInput(f"cannot borrow {what!r}: there are {', '.join(REGIONS)}, map, colors and identity.")
+
+
+def borrow_map(edit: Edit, other: FaceMap) -> Edit:
+    """Another face's whole map; what was painted before goes."""
+    return replace(edit, map=other, grid=np.full_like(edit.grid, UNPAINTED))
+
+
+def borrow_region(edit: Edit, other: FaceMap, region: str) -> Edit:
+    """One region of another map, in its place. Where the old one was and the new one is not, what lies under it shows
+    (the skin under hair, where the dataset says so), else the nearest other region."""
+    number, now = NAMES.index(region), edit.regions
+    theirs = LABEL_REGION[other.labels] == number
+    gone = (now == number) & ~theirs
+    new = np.where(theirs, np.uint8(number), now)
+    if gone.any():
+        new[gone] = beneath(edit, number)[gone]
+    return replace(edit, grid=np.where(new == now, edit.grid, new))
+
+
+def borrow_colors(edit: Edit, other: Face) -> Edit:
+    """Another face's colours, of the regions that it has."""
+    there = other.map.masks.any((0, 1))
+    return replace(edit, colors=np.where(there[:, None], other.colors, edit.colors))
+
+
+def borrow_identity(edit: Edit, other: Face) -> Edit:
+    """Another person's face ID."""
+    return replace(edit, face_id=other.face_id)
+
+
+def beneath(edit: Edit, number: int) -> np.ndarray:
+    """What each pixel shows when region `number` is taken away, (S, S) uint8."""
+    others = edit.masks * (np.arange(1, len(NAMES)) != number).astype(np.uint8)  # (S, S, 7)
+    covered = len(NAMES) - 1 - others[..., ::-1].argmax(-1)  # the last of several: all others lie over the skin
+    return np.where(others.any(-1), covered, nearest(edit.regions, edit.regions != number)).astype(np.uint8)
+
+
+def nearest(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Every pixel the value of the nearest known one; values (S, S) uint8, 0 where none is known."""
+    if not known.any():
+        return np.zeros_like(values)
+    _, index = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros(index.max() + 1, values.dtype)
+    table[index[known]] = values[known]
+    return table[index]
+
+
+def parse_color(text: str) -> np.ndarray:
+    """ "#8a3b1f" -> (3,) float32 in 0..255. Raises BadInput."""
+    if not re.fullmatch(r"#?[0-9a-fA-F]{6}", text):
+        raise BadInput(f"{text!r} is no colour: write it as #rrggbb, for instance #8a3b1f.")
+    return np.array(list(bytes.fromhex(text.removeprefix("#"))), np.float32)
+
+
+def color_text(color: np.ndarray) -> str:
+    """(3,) in 0..255 -> "#8a3b1f"."""
+    return "#" + bytes(np.clip(np.rint(color), 0, 255).astype(np.uint8)).hex()
+
+
+# --- what an edit gives -----------------------------------------------------------------------------------------------
+
+
+def inputs(edit: Edit) -> dict[str, np.ndarray]:
+    """A generator's inputs, of one face, as export.py's models take them: masks (1, S, S, 7), colors (1, 7, 3) and
+    photo (1, S, S, 3) in 0..1, face_id (1, 128), float32. A model of few inputs takes those it has."""
+    known = {
+        "masks": edit.masks,
+        "colors": edit.colors / 255,
+        "face_id": edit.face_id,
+        "photo": edit.face.image / np.float32(255),
+    }
+    return {name: x[None].astype(np.float32) for name, x in known.items()}
+
+
+def changed(edit: Edit) -> np.ndarray:
+    """Where the face is to be painted anew, (S, S) bool: where the map differs from the photograph's own, eyes, mouth
+    and nose whole as soon as their shape does, recoloured regions, and everything for another identity."""
+    own, new = edit.face.map.masks, edit.masks
+    differs = (own != new).any(-1)
+    for i, region in enumerate(REGIONS):
+        if region in FEATURES and (moved := own[..., i] != new[..., i]).any():
+            _, pieces = cv2.connectedComponents(own[..., i] | new[..., i])
+            differs |= np.isin(pieces, np.unique(pieces[moved]))
+    recolored = np.abs(edit.colors - edit.face.colors).max(-1) > 0
+    differs |= new[..., recolored].any(-1)
+    if not np.array_equal(edit.face_id, edit.face.face_id):
+        differs |= new.any(-1)
+    return differs
+
+
+def share(edit: Edit) -> np.ndarray:
+    """How much of each pixel is painted when the rest of the photograph is kept, (S, S) float32: 1 where changed()
+    says so, falling to 0 within S / 32 pixels, 0 further away and in the background."""
+    differs = changed(edit)
+    if not differs.any():
+        return np.zeros(differs.shape, np.float32)
+    reach = max(1, len(differs) / 32)
+    distance = cv2.distanceTransform((~differs).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.clip(1 - (distance - 1) / reach, 0, 1) * edit.masks.any(-1)
+
+
+def composite(edit: Edit, painted: np.ndarray, keep: bool = True) -> np.ndarray:
+    """The result, (S, S, 3) uint8, of what a generator painted, (S, S, 3) in 0..1.
+
+    keep: only share() of each pixel is painted, and all others are the photograph's, to the bit; otherwise the whole
+    face is painted. The background is the photograph's either way; where it becomes visible only now, it is filled
+    smoothly from what the photograph shows of it.
+    """
+    weight = share(edit) if keep else edit.masks.any(-1).astype(np.float32)
+    base = edit.face.image.astype(np.float32)
+    bare = edit.face.map.masks.any(-1) & ~edit.masks.any(-1)
+    if bare.any():
+        base[bare] = filled(base, ~edit.face.map.masks.any(-1))[bare]
+    mixed = base + (np.clip(painted, 0, 1) * 255 - base) * weight[..., None]
+    return np.rint(mixed).astype(np.uint8)
+
+
+def filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """A picture (S, S, 3) float32 whose unknown pixels are means of known ones, of the next coarser size that has any
+    there; 0 where nothing is known."""
+    if known.all() or len(known) == 1:
+        return picture * known[..., None]
+    half = (len(known) // 2, len(known) // 2)
+    weight = cv2.resize(known.astype(np.float32), half, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture * known[..., None], half, interpolation=cv2.INTER_AREA)
+    coarse = filled(small / np.maximum(weight, 1e-6)[..., None], weight > 0)
+    return np.where(known[..., None], picture, cv2.resize(coarse, known.shape[::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def labels(edit: Edit) -> np.ndarray:
+    """The edited map in CelebAMask-HQ ids, (S, S) uint8. An unpainted pixel keeps its part; a painted one gets the
+    nearest part of its region in the map under it, else the region's first; of eyes, brows and ears the person's own
+    side, also when the map has only one of the two."""
+    under, result = edit.under.labels, edit.under.labels.copy()
+    painted = edit.grid < OWN
+    column = np.broadcast_to(np.arange(len(under)), under.shape)
+    persons_left = column > middle(under)  # the viewer's right
+    for number in np.unique(edit.grid[painted]):
+        inside = edit.grid == number
+        first = 0 if number == 0 else 1 + PARTS.index(REGIONS[NAMES[number]][0])
+        there = LABEL_REGION[under] == number
+        part = nearest(under, there) if there.any() else np.full_like(under, first)
+        for left, right in SIDES:
+            if (there & (under == left)).any() != (there & (under == right)).any() or not there.any():
+                either = (part == left) | (part == right)
+                part = np.where(either, np.where(persons_left, left, right), part).astype(np.uint8)
+        result[inside] = part[inside]
+    return result
+
+
+SIDES = [
+    (1 + PARTS.index(part), 1 + PARTS.index(other))
+    for part, other in regions.OTHER_SIDE.items()
+    if part.startswith("l_")
+]
+"""Ids of the left and the right part of each pair."""
+
+
+def middle(under: np.ndarray) -> float:
+    """The column of the middle of the face: of the nose, else of the skin, else of the picture."""
+    for part in ("nose", "skin"):
+        columns = np.nonzero(under == 1 + PARTS.index(part))[1]
+        if len(columns):
+            return float(columns.mean())
+    return (under.shape[1] - 1) / 2
+
+
+def full_labels(small: np.ndarray) -> np.ndarray:
+    """Label ids at the working size on CelebAMask-HQ's 512 grid, which regions.shrink_labels brings back exactly."""
+    step = regions.MASK_SIZE // len(small)
+    return small.repeat(step, 0).repeat(step, 1)
+
+
+def colored(edit: Edit) -> np.ndarray:
+    """The edited map in the dataset's own colours, (512, 512, 3) uint8."""
+    return (labelmaps.colored(full_labels(labels(edit))) * 255).round().astype(np.uint8)
+
+
+def sample(edit: Edit, picture: np.ndarray) -> dict[str, np.ndarray]:
+    """The edited face as the arrays of samples/<k>.npz: the result as Image, Masks, Labels, and Colors, which as in
+    every sample are the means of Image, not the colours that were asked for."""
+    masks = edit.masks
+    return dict(Image=picture, Masks=masks, Colors=regions.mean_colors(picture, masks), Labels=labels(edit))
