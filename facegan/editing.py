@@ -78,10 +78,15 @@ class Edit:
     @cached_property
     def masks(self) -> np.ndarray:
         """The seven masks, (S, S, 7) uint8: as prepared where nothing was painted, exactly the painted region where
-        something was."""
-        painted = self.grid < OWN
+        something was. The rim of a region that was painted over goes with it: prepared masks reach a pixel beyond what
+        the label map shows, and would leave a ring of dots."""
+        painted, before, now = self.grid < OWN, LABEL_REGION[self.under.labels], self.regions
         masks = self.under.masks.copy()
         masks[painted] = ONE_HOT[self.grid[painted]]
+        for number in np.unique(before[painted & (before != now)]):
+            if number:
+                lost = near(painted & (before == number) & (now != number), 1)
+                masks[lost & ~painted & (before != number) & ~near(now == number, 1), number - 1] = 0
         return masks
 
     @cached_property
@@ -267,16 +272,23 @@ def composite(edit: Edit, painted: np.ndarray, keep: bool = True) -> np.ndarray:
     """The result, (S, S, 3) uint8, of what a generator painted, (S, S, 3) in 0..1.
 
     keep: only share() of each pixel is painted, and all others are the photograph's, to the bit; otherwise the whole
-    face is painted. The background is the photograph's either way; where it becomes visible only now, it is filled
-    smoothly from what the photograph shows of it.
+    face is painted. The background is the photograph's either way; where it becomes visible only now, and S / 64 pixels
+    around, where single hairs may stand, it is filled smoothly from what the photograph shows of it.
     """
     weight = share(edit) if keep else edit.masks.any(-1).astype(np.float32)
     base = edit.face.image.astype(np.float32)
-    bare = edit.face.map.masks.any(-1) & ~edit.masks.any(-1)
-    if bare.any():
-        base[bare] = filled(base, ~edit.face.map.masks.any(-1))[bare]
+    face, new = edit.face.map.masks.any(-1), edit.masks.any(-1)
+    if (face & ~new).any():
+        bare = near(face & ~new, len(face) // 64) & ~new
+        base[bare] = filled(base, ~near(face, len(face) // 64))[bare]
     mixed = base + (np.clip(painted, 0, 1) * 255 - base) * weight[..., None]
     return np.rint(mixed).astype(np.uint8)
+
+
+def near(where: np.ndarray, pixels: int) -> np.ndarray:
+    """(S, S) bool, grown by some pixels."""
+    square = np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)
+    return cv2.dilate(where.astype(np.uint8), square) > 0
 
 
 def filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
