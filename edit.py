@@ -198,12 +198,12 @@ def serve(args: Args, run: export.Run) -> None:
             f"the page needs more packages ({error}): run `pip install -r requirements-edit.txt`, or edit without a "
             "browser: --sample NUMBER --out PICTURE."
         ) from None
-    first = args.sample if args.sample is not None else editing.face_numbers(args.data)[0]
-    face_at(args, str(first), "--sample")
+    if args.sample is not None:
+        face_at(args, str(args.sample), "--sample")
     studio = editor_page.Studio(
         data=args.data,
         size=run.args.size,
-        first=first,
+        first=args.sample,
         title=f"{args.run}, step {run.step}",
         paint=painter(run),
         own_photo=functools.partial(own_photo, args),
