@@ -78,7 +78,7 @@ async function refresh() {
     const of = face, since = changedAt;
     try {
       const answer = await ask("paint", {...request(), number});
-      const picture = await createImageBitmap(await answer.blob(), {colorSpaceConversion: "none"});
+      const picture = await bitmap(await answer.blob());
       if (of === face) {
         edited.getContext("2d").drawImage(picture, 0, 0);
         drawResult();
@@ -170,6 +170,8 @@ function step(from, to, word) {
 const colorOf = i => doc.colors[i] || face.colors[i];
 const nameOf = name => /^\d+$/.test(name) ? "face " + name : "your photo";
 
+const bitmap = blob => createImageBitmap(blob, {colorSpaceConversion: "none"});
+
 async function source(name) {
   const found = await (await ask("show/" + encodeURIComponent(name), {})).json();
   return {...found, own: decode(found.regions)};
@@ -178,8 +180,7 @@ async function source(name) {
 async function open(name, edit = null) {
   const found = await source(name);
   if (!found.photo) throw new Error("That is a map alone: it has no photograph.");
-  const picture = await createImageBitmap(await (await fetch("data:image/png;base64," + found.photo)).blob(),
-                                          {colorSpaceConversion: "none"});
+  const picture = await bitmap(new Blob([Uint8Array.from(atob(found.photo), c => c.charCodeAt(0))]));
   const before = edit || kept("edits", () => ({}))[name];
   const lent = before && before.map ? await source(before.map).catch(() => null) : null;
   face = found;
@@ -625,8 +626,11 @@ function listen() {
   at("fe-map").addEventListener("change", tried(event => upload(event.target, "map")));
 }
 
+const drawn = async () => {  // gradio draws the page first
+  while (!["fe-alert", "fe-canvas", "fe-result", "fe-strip", "fe-faces", "fe-own"].every(at)) await wait(30);
+};
+
 async function start() {
-  while (!["fe-canvas", "fe-result", "fe-strip", "fe-faces", "fe-own"].every(at)) await wait(30);  // gradio draws first
   about = await (await ask("about")).json();
   session();
   colors = new Uint32Array(new Uint8ClampedArray(about.palette.flatMap(
@@ -650,7 +654,7 @@ async function start() {
 }
 
 window.faceEditor = {
-  times, start: null,
+  times,
   keep: value => { keep = value; if (face) { say(keep ? "The rest of the photo stays." : "The whole face is painted."); refresh(); } },
   take: value => { taking = value; say("A click on a face takes its " + value + "."); },
   turn: tried(way => gallery && showFaces(gallery[way])),
@@ -658,4 +662,4 @@ window.faceEditor = {
   download: tried(kind => face && download(kind)),
   state: () => ({doc: {...doc, grid: Array.from(doc.grid)}, shown: Array.from(doc.grid, (_, i) => shown(i)), busy, face: face.name}),
 };
-window.faceEditor.start = tried(start)();
+drawn().then(tried(start));
