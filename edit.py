@@ -190,7 +190,8 @@ def png(picture: np.ndarray) -> bytes:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def serve(args: Args, run: export.Run) -> None:
+def studio(args: Args, run: export.Run):
+    """What facegan/editor_page.py works with. Raises BadInput without gradio."""
     try:
         from facegan import editor_page
     except ImportError as error:
@@ -200,7 +201,7 @@ def serve(args: Args, run: export.Run) -> None:
         ) from None
     if args.sample is not None:
         face_at(args, str(args.sample), "--sample")
-    studio = editor_page.Studio(
+    return editor_page.Studio(
         data=args.data,
         size=run.args.size,
         first=args.sample,
@@ -209,8 +210,14 @@ def serve(args: Args, run: export.Run) -> None:
         own_photo=functools.partial(own_photo, args),
         own_map=functools.partial(own_map, args),
     )
-    print(f"{studio.title}, paints on {runtime.devices_in_words()}")
-    editor_page.serve(studio, args.host, args.port)
+
+
+def serve(args: Args, run: export.Run) -> None:
+    work = studio(args, run)
+    from facegan import editor_page
+
+    print(f"{work.title}, paints on {runtime.devices_in_words()}")
+    editor_page.serve(work, args.host, args.port)
 
 
 def check_flags(args: Args) -> None:
