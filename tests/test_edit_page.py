@@ -4,6 +4,7 @@ import base64
 import contextlib
 import http.client
 import io
+import itertools
 import json
 import shutil
 import threading
@@ -112,16 +113,19 @@ def test_no_request_reads_a_file(served, route, prepared_64):
     for file in [*FILES, str(prepared_64 / "prepared.json"), str(Path(script.__file__)), "edit.py", "../edit.py"]:
         for path in (route + file, route + "/" + file.lstrip("/")):
             status, found = ask(served, path)
-            assert status in (400, 404, 405, 422), (path, status)
+            assert status in (400, 403, 404, 405, 422), (path, status)
             assert b"root:" not in found
             assert b"def main" not in found
             assert b"resample" not in found
 
 
-@pytest.mark.parametrize(
-    "path", ["/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/call/predict", "/login",
-             "/gradio_api/component_server", "/gradio_api/process_recording", "/gradio_api/vibe-edit/", "/docs"]
-)  # fmt: skip
+WAYS_IN = [
+    "/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/call/predict", "/login",
+    "/gradio_api/component_server", "/gradio_api/process_recording", "/gradio_api/vibe-edit/", "/docs",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", WAYS_IN)
 def test_gradios_own_ways_in_are_closed(served, path):
     assert ask(served, path)[0] == 404
     assert ask(served, path, b"{}")[0] == 404
@@ -340,8 +344,6 @@ def test_paint_erase_fill_undo_and_redo(page, served, prepared_64):
     edit = edit_of(page, prepared_64)
     found = result(page)
     np.testing.assert_array_equal(found, editing.composite(edit, served.studio.paint(edit)))
-    far = ~editing.near(drawn == 6, S // 32 + 9)
-    np.testing.assert_array_equal(found[far & ~editing.changed(edit)][:0], found[:0, 0])
     untouched = editing.share(edit) == 0
     assert untouched.mean() > 0.3
     np.testing.assert_array_equal(found[untouched], face.image[untouched])
@@ -427,7 +429,7 @@ def test_strokes_drawn_while_the_server_paints_are_not_lost_and_the_newest_wins(
         served.slow = 0
     calls = served.paints[before:]
     assert 2 <= len(calls) <= 5  # not one for each stroke
-    assert all(end <= begin for (_, end), (begin, _) in zip(calls, calls[1:], strict=False))  # one at a time
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(calls))  # one at a time
     edit = edit_of(page, prepared_64)
     assert all((edit.grid[10 + 8 * row, 22:42] == 4).all() for row in range(6))
     np.testing.assert_array_equal(result(page), editing.composite(edit, served.studio.paint(edit)))
