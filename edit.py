@@ -75,8 +75,8 @@ def restore(args: Args) -> export.Run:
     editing.face_numbers(args.data)
     if not runs.recorded_flags(args.run):
         raise BadInput(
-            f"no trained run in {args.run}: make one with `python pix2pix.py --train --data {args.data} "
-            f"--run {args.run}`, or name one with --run."
+            f"no trained run in {args.run}: make one with `python pix2pix.py {training(args)} --run {args.run}`, or "
+            "name one with --run."
         )
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)  # a training may need the rest of it
@@ -84,6 +84,11 @@ def restore(args: Args) -> export.Run:
     run = export.restore(args.run)
     pipeline.check_size(args.data, run.args.size)
     return run
+
+
+def training(args: Args) -> str:
+    """Flags that train on the data folder."""
+    return f"--train --data {args.data} --size {prepared.describe(args.data)['size']}"
 
 
 def painter(run: export.Run) -> Callable[[Edit], np.ndarray]:
@@ -103,15 +108,17 @@ def painter(run: export.Run) -> Callable[[Edit], np.ndarray]:
 # --- one's own pictures -----------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def parser(run: Path) -> keras.Model:
-    """The face parser, once. Raises BadInput, which says how to train one."""
-    if not (run / "parser.keras").is_file():
+def parser(args: Args) -> keras.Model:
+    """The face parser, read once. Raises BadInput, which says how to train one."""
+    if not (args.parser / "parser.keras").is_file():
         raise BadInput(
-            f"a photograph must be parsed, and there is no parser in {run}: train one with `python parse_face.py "
-            f"--train --run {run}`, or name its run with --parser."
+            f"a photograph must be parsed, and there is no parser in {args.parser}: train one with `python "
+            f"parse_face.py {training(args)} --run {args.parser}`, or name its run with --parser."
         )
-    return judges.read_parser(run)
+    return read_parser(args.parser)
+
+
+read_parser = functools.cache(judges.read_parser)
 
 
 def own_map(args: Args, labels: np.ndarray) -> editing.FaceMap:
@@ -122,7 +129,7 @@ def own_map(args: Args, labels: np.ndarray) -> editing.FaceMap:
 
 def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Face, str]:
     """A photograph as a face to edit, prepared as parse_face.py --photo does, and a note on it. Raises BadInput."""
-    network = parser(args.parser)
+    network = parser(args)
     photo, note = uploads.photo(content, name, aligned)
     seen = align.resized(photo, network.input_shape[1] / len(photo)).astype(np.float32) / 255
     labels = parse_face.full_map(network, seen)

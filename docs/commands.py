@@ -23,6 +23,7 @@ SCRIPTS = {
     "parse_face.py": "parse_face",
     "evaluate.py": "evaluate",
     "export.py": "export",
+    "edit.py": "edit",
 }
 
 

@@ -487,7 +487,7 @@ def test_upload_of_a_map_and_of_what_is_none(page, prepared_64):
 def test_upload_of_a_photograph(browser, trained, prepared_64, raw, served, monkeypatch):
     """Parsed by looking its map up, and nobody else's."""
     true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
-    monkeypatch.setattr(script, "parser", lambda run: type("Net", (), {"input_shape": (None, S, S, 3)}))
+    monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
     monkeypatch.setattr(script.parse_face, "full_map", lambda network, photo: true)
     photo = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": (raw / "CelebA-HQ-img" / "1.jpg").read_bytes()}
     with opened(browser, served) as page:

@@ -371,14 +371,14 @@ def test_a_photograph_without_a_parser_names_the_command(prepared_64, call, raw,
     photo = raw / "CelebA-HQ-img" / "0.jpg"
     outcome = call(script, "--data", prepared_64, "--parser", tmp_path, "--photo", photo, "--out", tmp_path / "x.png")
     assert outcome.status == 1
-    assert f"python parse_face.py --train --run {tmp_path}" in outcome.err
+    assert f"python parse_face.py --train --data {prepared_64} --size 64 --run {tmp_path}`" in outcome.err
 
 
 def test_an_own_photograph_is_prepared_as_the_scripts_do(prepared_64, raw, monkeypatch):
     """With its true map in place of a parser's, a photograph that is cut already becomes the sample it is prepared
     as."""
     true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
-    monkeypatch.setattr(script, "parser", lambda run: type("Net", (), {"input_shape": (None, S, S, 3)}))
+    monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
     monkeypatch.setattr(script.parse_face, "full_map", lambda network, photo: true)
     args = script.Args(data=prepared_64)
     face, _ = script.own_photo(args, (raw / "CelebA-HQ-img" / "1.jpg").read_bytes(), "me.jpg", aligned=True)

@@ -1,0 +1,180 @@
+"""How long from the end of a stroke to the new picture, in the browser? edit.py's page beside gradio's own ImageEditor.
+
+    python benchmarks/edit_latency.py                # 256 x 256; needs requirements-dev.txt and Debian's chromium
+
+Both pages paint with the same generator (its weights untrained, which takes no less time) and are drawn on by the same
+mouse. A stroke ends with the pointer going up; the picture is there in the first frame that shows it. The baseline is
+what one writes first: gr.ImageEditor with a change event, whose function snaps the colours to regions, and a gr.Image.
+"""
+
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from facegan import runtime
+
+# isort: split
+import gradio as gr
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+
+import edit as script
+import pix2pix
+from facegan import cli, editing, editor_page, prepared, regions, runs, synthetic
+from facegan.errors import BadInput
+from g_simple_mask import make_sample
+
+
+@dataclass
+class Args:
+    size: Literal[64, 128, 256, 512] = 256
+    """working size"""
+    strokes: int = 40
+    """strokes on each page"""
+    pause: float = 0.3
+    """seconds between a picture and the next stroke"""
+
+
+def make_data(folder: Path, size: int) -> None:
+    """Four drawn faces, prepared; their IDs are noise."""
+    rng = np.random.default_rng(0)
+    for part in ("samples", "face_ids"):
+        (folder / part).mkdir(parents=True)
+    prepared.claim(folder / "prepared.json", "", size=size, source="drawn", layout="parts", resample="area")
+    for k in range(4):
+        photo, parts, _ = synthetic.draw_face(0, k)
+        masks = {part: mask.astype(np.uint8) * 255 for part, mask in parts.items()}
+        image, region_masks, colors = make_sample(photo, regions.bits_from_parts(masks), size)
+        labels = regions.shrink_labels(regions.labels_from_parts(masks), size)
+        arrays = dict(Image=image, Masks=region_masks, Colors=colors, Labels=labels)
+        prepared.write_npz(folder / "samples" / f"{k}.npz", **arrays)
+        prepared.write_npz(folder / "face_ids" / f"{k}.npz", face_id=rng.normal(0, 0.1, 128).astype(np.float32))
+
+
+def make_run(run: Path, data: Path, size: int) -> None:
+    """A run folder of untrained weights."""
+    args = pix2pix.Args(run=run, data=data, size=size, precision="float32")
+    state = pix2pix.State(args)
+    runs.record(args, [0, 1], [2, 3])
+    state.checkpoints.save(1)
+
+
+def baseline(studio: editor_page.Studio) -> gr.Blocks:
+    """What one writes first."""
+    face = editing.read_face(studio.data, 0)
+    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in editor_page.PALETTE])
+    drawn = palette[regions.LABEL_REGION[face.map.labels]].astype(np.uint8)
+
+    def paint(value):
+        colors = value["composite"][..., :3].astype(int)
+        grid = ((colors[..., None, :] - palette) ** 2).sum(-1).argmin(-1).astype(np.uint8)
+        edit = replace(editing.begin(face), grid=grid)
+        return editing.composite(edit, studio.paint(edit))
+
+    with gr.Blocks(analytics_enabled=False) as page, gr.Row():
+        brush = gr.Brush(default_size=12, colors=list(editor_page.PALETTE), color_mode="fixed")
+        editor = gr.ImageEditor(drawn, brush=brush, type="numpy", elem_id="editor", height=620)
+        editor.change(paint, editor, gr.Image(elem_id="result", format="png"))
+    return page
+
+
+OURS = "window.faceEditor ? faceEditor.times.length : 0"
+THEIRS = "(x => x && x.complete ? x.src : 0)(document.querySelector('#result img'))"
+
+WATCH = """
+window.measured = [];
+window.addEventListener("pointerup", () => {
+  const begun = performance.now(), before = (() => %s)();
+  (function look() {
+    if ((() => %s)() !== before) measured.push(performance.now() - begun); else requestAnimationFrame(look);
+  })();
+}, true);
+"""
+
+
+def measure(page: Page, surface: str, sign: str, args: Args) -> list[float]:
+    """Milliseconds of each stroke but the first five. sign: an expression that changes with the picture."""
+    page.evaluate(WATCH % (f"return {sign}", f"return {sign}"))
+    rng, box = np.random.default_rng(0), page.locator(surface).bounding_box()
+    for i in range(args.strokes + 5):
+        x, y = (box[name] + box[side] * rng.uniform(0.2, 0.7, 2) for name, side in (("x", "width"), ("y", "height")))
+        page.mouse.move(x[0], y[0])
+        page.mouse.down()
+        page.mouse.move(x[1], y[1], steps=8)
+        page.mouse.up()
+        page.wait_for_function(f"measured.length > {i}", timeout=60_000)
+        time.sleep(args.pause)
+    return page.evaluate("measured")[5:]
+
+
+def measure_ours(browser, studio: editor_page.Studio, args: Args) -> list[float]:
+    with editor_page.bind("127.0.0.1", 0) as listening:
+        server = editor_page.server(studio, "127.0.0.1")
+        threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True).start()
+        while not server.started:
+            time.sleep(0.05)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        page.wait_for_function("window.faceEditor && faceEditor.times.length > 0", timeout=60_000)
+        page.keyboard.press("4")
+        found = measure(page, "#fe-canvas", OURS, args)
+        server.should_exit = True
+    return found
+
+
+def measure_theirs(browser, studio: editor_page.Studio, args: Args) -> list[float]:
+    demo = baseline(studio)
+    demo.launch(prevent_thread_lock=True, quiet=True)
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(demo.local_url)
+    page.locator("#editor canvas").first.wait_for()
+    time.sleep(3)  # it loads its canvas in several turns
+    found = measure(page, "#editor canvas", THEIRS, args)
+    demo.close()
+    return found
+
+
+def measure_generator(studio: editor_page.Studio, args: Args) -> list[float]:
+    """Milliseconds of the generator alone, on the server."""
+    edit, found = editing.begin(editing.read_face(studio.data, 0)), []
+    for _ in range(args.strokes + 5):
+        begun = time.perf_counter()
+        studio.paint(edit)
+        found.append((time.perf_counter() - begun) * 1000)
+    return found[5:]
+
+
+def main() -> None:
+    args = cli.parse(Args, description=__doc__)
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        raise BadInput("chromium is not installed: apt-get install chromium.")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        data, run = Path(folder) / "data", Path(folder) / "run"
+        make_data(data, args.size)
+        make_run(run, data, args.size)
+        flags = script.Args(run=run, data=data)
+        studio = script.studio(flags, script.restore(flags))
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        found = {
+            "gradio's ImageEditor, change event": measure_theirs(browser, studio, args),
+            "edit.py's page": measure_ours(browser, studio, args),
+            "the generator alone, on the server": measure_generator(studio, args),
+        }
+        browser.close()
+    base = np.median(next(iter(found.values())))
+    print(f"\n{args.size} x {args.size}, {args.strokes} strokes, {runtime.devices_in_words()}\n")
+    print("| from the end of a stroke to the picture | median ms | 90 % ms | x baseline |\n|---|---|---|---|")
+    for way, times in found.items():
+        print(f"| {way} | {np.median(times):.0f} | {np.percentile(times, 90):.0f} | {base / np.median(times):.1f} |")
+
+
+if __name__ == "__main__":
+    cli.run(main)
