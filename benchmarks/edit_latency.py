@@ -91,9 +91,9 @@ THEIRS = "(x => x && x.complete ? x.src : 0)(document.querySelector('#result img
 WATCH = """
 window.measured = [];
 window.addEventListener("pointerup", () => {
-  const begun = performance.now(), before = (() => %s)();
+  const sign = () => %s, begun = performance.now(), before = sign();
   (function look() {
-    if ((() => %s)() !== before) measured.push(performance.now() - begun); else requestAnimationFrame(look);
+    if (sign() !== before) measured.push(performance.now() - begun); else requestAnimationFrame(look);
   })();
 }, true);
 """
@@ -101,8 +101,8 @@ window.addEventListener("pointerup", () => {
 
 def measure(page: Page, surface: str, sign: str, args: Args) -> list[float]:
     """Milliseconds of each stroke but the first five. sign: an expression that changes with the picture."""
-    page.evaluate(WATCH % (f"return {sign}", f"return {sign}"))
-    rng, box = np.random.default_rng(0), page.locator(surface).bounding_box()
+    page.evaluate(WATCH % sign)
+    rng, box = np.random.default_rng(0), page.locator(surface).last.bounding_box()
     for i in range(args.strokes + 5):
         x, y = (box[name] + box[side] * rng.uniform(0.2, 0.7, 2) for name, side in (("x", "width"), ("y", "height")))
         page.mouse.move(x[0], y[0])
