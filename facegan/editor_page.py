@@ -86,10 +86,12 @@ class Uploads:
         self.kept: OrderedDict[tuple[str, str], tuple[Face | FaceMap, float]] = OrderedDict()  # least used first
         self.lock = threading.Lock()
 
-    def add(self, session: str, thing: Face | FaceMap) -> str:
-        """Keep a face or a map for a session; the name to get it by."""
-        name = f"own-{secrets.token_urlsafe(12)}"
+    def add(self, session: str, thing: Face | FaceMap, content: bytes) -> str:
+        """Keep a face or a map for a session; the name to get it by. The same content has the same name there, so that
+        an edit goes on when its photograph is uploaded again."""
+        name = f"own-{hashlib.sha256(session.encode() + content).hexdigest()[:24]}"
         with self.lock:
+            self.kept.pop((session, name), None)
             self.kept[session, name] = thing, self.clock()
             while len(self.kept) > self.most or self.bytes() > self.most_bytes:
                 self.kept.popitem(last=False)
@@ -100,7 +102,7 @@ class Uploads:
         self.forget_idle()
         with self.lock:
             if (session, name) not in self.kept:
-                raise Gone("what was uploaded is no longer here (it is kept for some hours): upload it again.")
+                raise Gone("what was uploaded is no longer here: upload it again, and its edits go on.")
             thing, _ = self.kept[session, name]
             self.kept[session, name] = thing, self.clock()
             self.kept.move_to_end((session, name))
@@ -166,7 +168,7 @@ class Desk:
         self.studio, self.uploads = studio, kept
         self.numbers = editing.face_numbers(studio.data)
         self.known = set(self.numbers)
-        self.read = functools.lru_cache(64)(functools.partial(editing.read_face, studio.data))
+        self.read = functools.lru_cache(32)(functools.partial(editing.read_face, studio.data))
         self.thumbnail = functools.lru_cache(2048)(self.thumbnail)
         self.one_upload = threading.Lock()  # pictures are large while they are decoded
 
@@ -194,7 +196,7 @@ class Desk:
 
     def thumbnail(self, k: int) -> bytes:
         self.check_number(k)
-        image = Image.fromarray(self.read(k).image)
+        image = Image.fromarray(editing.read_face(self.studio.data, k).image)
         return encoded(np.asarray(image.resize((96, 96), Image.Resampling.BOX)), "JPEG", quality=85)
 
     def check_number(self, k: int) -> None:
@@ -267,7 +269,7 @@ class Desk:
                 thing, note = self.studio.own_photo(content, name, aligned)
             else:
                 thing, note = self.studio.own_map(uploads.label_map(content, name)), ""
-        return {"name": self.uploads.add(session, thing), "note": note}
+        return {"name": self.uploads.add(session, thing, kind.encode() + bytes([aligned]) + content), "note": note}
 
     def download(self, session: str, what: str, asked: dict) -> tuple[bytes, str]:
         """A file and its name."""
@@ -443,6 +445,7 @@ def layout(studio: Studio) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=6, min_width=340):
                 gr.HTML(html["paint"])
+                gr.HTML(html["history"])
             with gr.Column(scale=4, min_width=320):
                 gr.HTML(html["result"])
                 info = "Only the edit and what is near it are painted."
@@ -452,7 +455,6 @@ def layout(studio: Studio) -> gr.Blocks:
                     for what, label in DOWNLOADS.items():
                         button = gr.Button(label, size="sm", min_width=120, elem_id=f"fe-download-{what}")
                         tell(button.click, f"download('{what}')")
-        gr.HTML(html["history"])
         with gr.Row():
             with gr.Column(scale=6, min_width=340):
                 what = gr.Radio(BORROW, value="whole map", label="Click a face to take its ...", elem_id="fe-what")
@@ -505,7 +507,9 @@ def server(studio: Studio, host: str, kept: Uploads | None = None) -> uvicorn.Se
 def serve(studio: Studio, host: str, port: int) -> None:
     """Serve the page until Ctrl-C."""
     with bind(host, port) as listening:
-        shown = f"[{host}]" if ":" in host else host
-        running = server(studio, host)
-        print(f"open http://{shown}:{listening.getsockname()[1]} in a browser; Ctrl-C ends", flush=True)
+        port, running = listening.getsockname()[1], server(studio, host)
+        if host in ("0.0.0.0", "::"):
+            print("everybody who can reach this machine can use the page, without a password")
+            host = socket.gethostname()
+        print(f"open http://{f'[{host}]' if ':' in host else host}:{port} in a browser; Ctrl-C ends", flush=True)
         running.run(sockets=[listening])

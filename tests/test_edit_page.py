@@ -196,6 +196,7 @@ def test_uploads_are_refused_with_a_sentence_and_do_not_stay(served):
         status, found = ask(served, "/editor/upload/map?name=m.png", good, session=f"{i:032d}")
         assert status == 200
         names.add(json.loads(found)["name"])
+        assert ask(served, "/")[0] == ask(served, "/config")[0] == 200
     sizes.append(resident())
     assert len(names) == 50
     assert len(served.uploads.kept) == 6
@@ -222,9 +223,9 @@ def test_uploads_go_when_they_lie_idle_or_are_too_many(prepared_64):
     now = [0.0]
     kept = editor_page.Uploads(most=3, most_bytes=10**6, idle=100, clock=lambda: now[0])
     face = editing.read_face(prepared_64, 0)
-    names = [kept.add("a", face.map) for _ in range(3)]
+    names = [kept.add("a", face.map, bytes([i])) for i in range(3)]
     kept.get("a", names[0])
-    kept.add("b", face.map)
+    kept.add("b", face.map, b"")
     with pytest.raises(editor_page.Gone):
         kept.get("a", names[1])  # the least used
     now[0] = 90
@@ -233,9 +234,9 @@ def test_uploads_go_when_they_lie_idle_or_are_too_many(prepared_64):
     kept.get("a", names[0])
     assert len(kept.kept) == 1
     large = replace(face, image=np.zeros((600, 600, 3), np.uint8))
-    kept.add("a", large)
+    kept.add("a", large, b"large")
     assert kept.bytes() <= 10**6
-    assert len({kept.add("a", face.map) for _ in range(20)}) == 20
+    assert kept.add("a", face.map, b"0") == kept.add("a", face.map, b"0") != kept.add("b", face.map, b"0")
 
 
 def test_a_port_that_is_taken_is_named(served):
