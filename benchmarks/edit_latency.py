@@ -124,7 +124,8 @@ def measure(page: Page, surface: str, sign: str, args: Args) -> list[float]:
 def measure_ours(browser, studio: editor_page.Studio, args: Args) -> list[float]:
     with editor_page.bind("127.0.0.1", 0) as listening:
         server = editor_page.server(studio, "127.0.0.1")
-        threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True).start()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
         while not server.started:
             time.sleep(0.05)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
@@ -132,7 +133,9 @@ def measure_ours(browser, studio: editor_page.Studio, args: Args) -> list[float]
         page.wait_for_function("window.faceEditor && faceEditor.times.length > 0", timeout=60_000)
         page.keyboard.press("4")
         found = measure(page, "#fe-canvas", OURS, args)
+        page.close()
         server.should_exit = True
+        thread.join()
     return found
 
 

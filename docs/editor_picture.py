@@ -74,7 +74,8 @@ def main() -> None:
     studio = script.studio(flags, script.restore(flags))
     with editor_page.bind("127.0.0.1", 0) as listening, sync_playwright() as playwright:
         server = editor_page.server(studio, "127.0.0.1")
-        threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True).start()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
         while not server.started:
             time.sleep(0.05)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -88,6 +89,7 @@ def main() -> None:
         prepared.write_bytes(Path(__file__).with_name("editor.jpg"), jpeg.getvalue())
         browser.close()
         server.should_exit = True
+        thread.join()
 
 
 if __name__ == "__main__":

@@ -392,6 +392,7 @@ function drawResult() {
   const ctx = at("fe-result").getContext("2d"), s = about.size, wipe = Math.round(at("fe-wipe").value / 100 * s);
   ctx.drawImage(edited, 0, 0);
   if (wipe) ctx.drawImage(original, 0, 0, wipe, s, 0, 0, wipe, s);
+  at("fe-mini").getContext("2d").drawImage(at("fe-result"), 0, 0);
   at("fe-line").style.left = wipe / s * 100 + "%";
   at("fe-line").style.display = wipe ? "block" : "none";
 }
@@ -612,6 +613,9 @@ function listen() {
   }, {passive: false});
   document.addEventListener("keydown", key);
   new ResizeObserver(draw).observe(surface);
+  // on a phone, a small copy of the result stays in sight while one paints
+  new IntersectionObserver(([seen]) => at("fe-mini").classList.toggle("on", !seen.isIntersecting)).observe(at("fe-result"));
+  at("fe-mini").addEventListener("click", () => at("fe-result").scrollIntoView({block: "center"}));
   for (const button of document.querySelectorAll("#fe-tools [data-tool]")) {
     button.setAttribute("aria-pressed", button.dataset.tool === tool);
     button.addEventListener("click", () => setTool(button.dataset.tool));
@@ -640,7 +644,7 @@ async function start() {
     sheet.width = sheet.height = about.size;
     return sheet;
   });
-  at("fe-result").width = at("fe-result").height = about.size;
+  for (const sheet of [at("fe-result"), at("fe-mini")]) sheet.width = sheet.height = about.size;
   buildPalette();
   listen();
   setRegion(4);

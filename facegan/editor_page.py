@@ -393,7 +393,7 @@ def make_app(studio: Studio, kept: Uploads, hosts: set[str] | None) -> FastAPI:
         allowed_paths=[],
         ssr_mode=False,
         mcp_server=False,
-        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        theme=theme(),
         head='<link rel="stylesheet" href="/editor/editor.css"><script type="module" src="/editor/editor.js"></script>',
     )
     app.add_middleware(Guard, uploads=kept, hosts=hosts)
@@ -432,6 +432,13 @@ def is_open(path: str) -> bool:
 # --- layout -----------------------------------------------------------------------------------------------------------
 
 
+def theme() -> gr.themes.Base:
+    """gradio's own, without fonts from elsewhere and with greys that can be read."""
+    plain = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    grey = {"body_text_color_subdued": "#52525b", "body_text_color_subdued_dark": "#c4c4cc"}
+    return plain.set(**grey, block_info_text_color="#52525b", block_info_text_color_dark="#c4c4cc")
+
+
 def layout(studio: Studio) -> gr.Blocks:
     """The page. Its controls speak to editor.js alone: no event of gradio's reaches the server."""
     pieces = re.findall(r"<!-- (\w+) -->\n(.*?)(?=\n<!-- |\Z)", (FILES / "editor.html").read_text("utf-8"), re.DOTALL)
@@ -453,7 +460,7 @@ def layout(studio: Studio) -> gr.Blocks:
                 tell(keep.change, "keep(values[0])", keep)
                 with gr.Row():
                     for what, label in DOWNLOADS.items():
-                        button = gr.Button(label, size="sm", min_width=120, elem_id=f"fe-download-{what}")
+                        button = gr.Button(label, size="sm", min_width=150, elem_id=f"fe-download-{what}")
                         tell(button.click, f"download('{what}')")
         with gr.Row():
             with gr.Column(scale=6, min_width=340):
