@@ -155,9 +155,9 @@ function change(words, action) {
 
 function changed(words) {
   say(words);
-  keepEdit();
-  show();
   refresh();
+  show();
+  keepEdit();
 }
 
 function step(from, to, word) {

@@ -8,6 +8,7 @@ closed.
 """
 
 import base64
+import bisect
 import functools
 import hashlib
 import io
@@ -188,7 +189,7 @@ class Desk:
 
     def faces(self, start: int) -> dict:
         """A page of the gallery, from the first number that is not below start; and where the ones beside it start."""
-        place = min(int(np.searchsorted(self.numbers, start)), len(self.numbers) - 1)
+        place = bisect.bisect_left(self.numbers, start, hi=len(self.numbers) - 1)
         place -= place % PAGE
         numbers, last = self.numbers, len(self.numbers) - 1
         beside = {"previous": numbers[max(0, place - PAGE)], "next": numbers[min(place + PAGE, last)]}

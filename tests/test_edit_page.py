@@ -271,7 +271,7 @@ def opened(browser, served, **options):
     ready(page)
     yield page
     context.close()
-    expected = ("400 (Bad Request)", "410 (Gone)")
+    expected = ("400 (Bad Request)", "410 (Gone)", "ERR_FAILED")
     assert [text for text in troubles if not any(word in text for word in expected)] == []
 
 
@@ -554,6 +554,43 @@ def test_an_edit_outlives_the_page_and_saved_ones_come_back(page):
     assert state(page)["doc"] == first["doc"]
     page.get_by_role("button", name="Forget the edit").click()
     assert page.locator("#fe-strip li").count() == 0
+
+
+def test_a_server_that_does_not_answer_loses_nothing(browser, served, prepared_64):
+    with opened(browser, served) as page:
+        page.route("**/editor/paint", lambda route: route.abort(), times=1)
+        stroke(page, (20, 20), (40, 40))
+        page.wait_for_function("document.getElementById('fe-alert').textContent.includes('does not answer')")
+        settle(page)
+        edit = edit_of(page, prepared_64)
+        np.testing.assert_array_equal(result(page), editing.composite(edit, served.studio.paint(edit)))
+        assert page.locator("#fe-alert").text_content() == ""
+
+
+FINGER = """
+([kind, id, x, y]) => {
+  const canvas = document.getElementById("fe-canvas"), box = canvas.getBoundingClientRect();
+  canvas.dispatchEvent(new PointerEvent(kind, {pointerId: id, pointerType: "touch", bubbles: true, cancelable: true,
+    clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
+}"""
+
+
+def test_two_fingers_zoom_and_do_not_paint(page):
+    for event in (
+        ("pointerdown", 11, 0.4, 0.5), ("pointermove", 11, 0.42, 0.5), ("pointerdown", 12, 0.6, 0.5),
+        ("pointermove", 11, 0.2, 0.5), ("pointermove", 12, 0.8, 0.5), ("pointerup", 11, 0.2, 0.5),
+        ("pointerup", 12, 0.8, 0.5),
+    ):  # fmt: skip
+        page.evaluate(FINGER, list(event))
+    assert (state(page)["grid"] == editing.UNPAINTED).all()
+    stroke(page, (S / 2, S / 2))  # in the middle still, and three times as fine
+    painted = state(page)["grid"] == 4
+    assert painted.any()
+    np.testing.assert_allclose(np.argwhere(painted).mean(0), [S / 2 - 0.5] * 2, atol=2)
+    before = state(page)["grid"]
+    for event in (("pointerdown", 13, 0.1, 0.1), ("pointermove", 13, 0.9, 0.1), ("pointercancel", 13, 0.9, 0.1)):
+        page.evaluate(FINGER, list(event))
+    np.testing.assert_array_equal(state(page)["grid"], before)
 
 
 def test_two_browsers_do_not_see_each_others_edits(browser, served):
