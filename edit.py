@@ -27,7 +27,7 @@ from PIL import Image
 import export
 import parse_face
 from face_recognition import face_recognition
-from facegan import align, cli, editing, judges, pipeline, prepared, regions, report, runs, uploads
+from facegan import align, cli, editing, editor_desk, judges, pipeline, prepared, regions, report, runs, uploads
 from facegan.editing import Edit, Face
 from facegan.errors import BadInput
 
@@ -197,18 +197,11 @@ def png(picture: np.ndarray) -> bytes:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def studio(args: Args, run: export.Run):
-    """What facegan/editor_page.py works with. Raises BadInput without gradio."""
-    try:
-        from facegan import editor_page
-    except ImportError as error:
-        raise BadInput(
-            f"the page needs more packages ({error}): run `pip install -r requirements-edit.txt`, or edit without a "
-            "browser: --sample NUMBER --out PICTURE."
-        ) from None
+def studio(args: Args, run: export.Run) -> editor_desk.Studio:
+    """What the page works with."""
     if args.sample is not None:
         face_at(args, str(args.sample), "--sample")
-    return editor_page.Studio(
+    return editor_desk.Studio(
         data=args.data,
         size=run.args.size,
         first=args.sample,
@@ -219,10 +212,17 @@ def studio(args: Args, run: export.Run):
     )
 
 
-def serve(args: Args, run: export.Run) -> None:
+def serve(args: Args) -> None:
+    """Open the page. Raises BadInput without gradio."""
+    run = restore(args)
+    try:
+        from facegan import editor_page
+    except ImportError as error:
+        raise BadInput(
+            f"the page needs more packages ({error}): run `pip install -r requirements-edit.txt`, or edit without a "
+            "browser: --sample NUMBER --out PICTURE."
+        ) from None
     work = studio(args, run)
-    from facegan import editor_page
-
     print(f"{work.title}, paints on {runtime.devices_in_words()}")
     editor_page.serve(work, args.host, args.port)
 
@@ -246,7 +246,7 @@ def main() -> None:
     args = cli.parse(Args, description=__doc__)
     check_flags(args)
     if not args.out:
-        return serve(args, restore(args))
+        return serve(args)
     edit = edit_by_flags(args)
     picture = painter(restore(args))(edit)
     write(args, edit, editing.composite(edit, picture, args.keep))

@@ -27,7 +27,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import edit as script
 import pix2pix
-from facegan import cli, editing, editor_page, prepared, regions, runs, synthetic
+from facegan import cli, editing, editor_desk, editor_page, prepared, regions, runs, synthetic
 from facegan.errors import BadInput
 from g_simple_mask import make_sample
 
@@ -66,10 +66,10 @@ def make_run(run: Path, data: Path, size: int) -> None:
     state.checkpoints.save(1)
 
 
-def baseline(studio: editor_page.Studio) -> gr.Blocks:
+def baseline(studio: editor_desk.Studio) -> gr.Blocks:
     """What one writes first."""
     face = editing.read_face(studio.data, 0)
-    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in editor_page.PALETTE])
+    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in editor_desk.PALETTE])
     drawn = palette[regions.LABEL_REGION[face.map.labels]].astype(np.uint8)
 
     def paint(value):
@@ -79,7 +79,7 @@ def baseline(studio: editor_page.Studio) -> gr.Blocks:
         return editing.composite(edit, studio.paint(edit))
 
     with gr.Blocks(analytics_enabled=False) as page, gr.Row():
-        brush = gr.Brush(default_size=12, colors=list(editor_page.PALETTE), color_mode="fixed")
+        brush = gr.Brush(default_size=12, colors=list(editor_desk.PALETTE), color_mode="fixed")
         editor = gr.ImageEditor(drawn, brush=brush, type="numpy", elem_id="editor", height=620)
         editor.change(paint, editor, gr.Image(elem_id="result", format="png"))
     return page
@@ -121,7 +121,7 @@ def measure(page: Page, surface: str, sign: str, args: Args) -> list[float]:
     return page.evaluate("measured")
 
 
-def measure_ours(browser, studio: editor_page.Studio, args: Args) -> list[float]:
+def measure_ours(browser, studio: editor_desk.Studio, args: Args) -> list[float]:
     with editor_page.bind("127.0.0.1", 0) as listening:
         server = editor_page.server(studio, "127.0.0.1")
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -139,7 +139,7 @@ def measure_ours(browser, studio: editor_page.Studio, args: Args) -> list[float]
     return found
 
 
-def measure_theirs(browser, studio: editor_page.Studio, args: Args) -> list[float]:
+def measure_theirs(browser, studio: editor_desk.Studio, args: Args) -> list[float]:
     demo = baseline(studio)
     demo.launch(prevent_thread_lock=True, quiet=True)
     page = browser.new_page(viewport={"width": 1280, "height": 800})
@@ -151,7 +151,7 @@ def measure_theirs(browser, studio: editor_page.Studio, args: Args) -> list[floa
     return found
 
 
-def measure_generator(studio: editor_page.Studio, args: Args) -> list[float]:
+def measure_generator(studio: editor_desk.Studio, args: Args) -> list[float]:
     """Milliseconds of the generator alone, on the server."""
     edit, found = editing.begin(editing.read_face(studio.data, 0)), []
     for _ in range(args.strokes + 5):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import edit as script
@@ -83,7 +84,7 @@ def main() -> None:
         page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}")
         page.wait_for_function("window.faceEditor && faceEditor.times.length > 0", timeout=60_000)
         act(page, args)
-        picture = editor_page.Image.open(io.BytesIO(page.screenshot()))
+        picture = Image.open(io.BytesIO(page.screenshot()))
         jpeg = io.BytesIO()
         picture.convert("RGB").save(jpeg, "JPEG", quality=88)
         prepared.write_bytes(Path(__file__).with_name("editor.jpg"), jpeg.getvalue())

@@ -168,7 +168,7 @@ function step(from, to, word) {
 }
 
 const colorOf = i => doc.colors[i] || face.colors[i];
-const nameOf = name => /^\d+$/.test(name) ? "face " + name : "your photo";
+const nameOf = name => /^\d+$/.test(name) ? "face " + name : "your picture";
 
 const bitmap = blob => createImageBitmap(blob, {colorSpaceConversion: "none"});
 
@@ -191,7 +191,8 @@ async function open(name, edit = null) {
                   identity: before.identity} : blank();
   view = {scale: 1, x: 0, y: 0};
   const again = doc.map || doc.identity || doc.colors.some(x => x) || doc.grid.some(x => x !== UNPAINTED);
-  changed(nameOf(name) + (again ? ", with your edit as you left it." : ": paint on its map, or borrow from another face."));
+  const opened = nameOf(name);
+  changed(opened[0].toUpperCase() + opened.slice(1) + (again ? ", with your edit as you left it." : ": paint on its map, or borrow from another face."));
 }
 
 async function borrow(name) {
@@ -350,6 +351,8 @@ function show() {  // after a change of the map
   overlay.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), about.size), 0, 0);
   at("fe-undo").disabled = !done.length;
   at("fe-redo").disabled = !undone.length;
+  const lent = [doc.map && "the map of " + nameOf(doc.map), doc.identity && "the identity of " + nameOf(doc.identity)];
+  at("fe-lent").textContent = lent.some(x => x) ? "Borrowed: " + lent.filter(x => x).join(", ") : "";
   for (const input of document.querySelectorAll("#fe-palette input")) {
     const i = +input.dataset.region - 1;
     if (document.activeElement !== input) input.value = colorOf(i);
@@ -411,7 +414,8 @@ function setRegion(number) {
   region = number;
   if (tool === "eraser" || tool === "hand") setTool("brush");
   for (const button of document.querySelectorAll(".fe-region")) button.setAttribute("aria-pressed", +button.dataset.region === number);
-  say("Painting " + about.names[number] + ".");
+  const none = face && number && !face.has[number - 1] && !doc.colors[number - 1];
+  say("Painting " + about.names[number] + (none ? ". The photo has none: choose its colour." : "."));
 }
 
 function setSize(value) {

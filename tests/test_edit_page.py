@@ -20,7 +20,7 @@ pytest.importorskip("gradio", reason="the page needs requirements-edit.txt")
 
 import edit as script
 import pix2pix
-from facegan import editing, editor_page, prepared
+from facegan import editing, editor_desk, editor_page, prepared
 from facegan.editing import NAMES
 from facegan.errors import BadInput
 
@@ -35,8 +35,8 @@ PATIENCE = 60_000  # milliseconds; a busy machine is slow, not wrong
 class Served:
     address: str
     port: int
-    studio: editor_page.Studio
-    uploads: editor_page.Uploads
+    studio: editor_desk.Studio
+    uploads: editor_desk.Uploads
     paints: list
     """when each call of the generator began and ended"""
 
@@ -53,7 +53,7 @@ def served(trained, prepared_64, raw):
         paints.append((begun, time.monotonic()))
         return studio.paint(edit)
 
-    kept = editor_page.Uploads(most=6)
+    kept = editor_desk.Uploads(most=6)
     with editor_page.bind("127.0.0.1", 0) as listening:
         server = editor_page.server(studio._replace(paint=paint), "127.0.0.1", kept)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -86,7 +86,7 @@ def ask(served, path: str, content: bytes | dict | None = None, session: str = S
 
 def asked(**changes) -> dict:
     """An edit as the page sends it."""
-    blank = editor_page.pack(np.full((S, S), editing.UNPAINTED, np.uint8))
+    blank = editor_desk.pack(np.full((S, S), editing.UNPAINTED, np.uint8))
     return {"face": str(FACE), "map": None, "grid": blank, "colors": [None] * 7, "identity": None, **changes}
 
 
@@ -142,8 +142,8 @@ def test_another_host_name_and_a_request_without_session_are_not_answered(served
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"grid": ""}, {"grid": "!"}, {"grid": 3}, {"grid": editor_page.pack(np.full((S, S), 9, np.uint8))},
-        {"grid": editor_page.pack(np.zeros((32, 32), np.uint8))}, {"colors": []}, {"colors": ["red"] + [None] * 6},
+        {"grid": ""}, {"grid": "!"}, {"grid": 3}, {"grid": editor_desk.pack(np.full((S, S), 9, np.uint8))},
+        {"grid": editor_desk.pack(np.zeros((32, 32), np.uint8))}, {"colors": []}, {"colors": ["red"] + [None] * 6},
         {"colors": None}, {"face": "99"}, {"face": "../8"}, {"face": 8}, {"face": None}, {"map": "own-x"},
         {"identity": "-1"}, {"map": []}, {"face": "9" * 5000},
     ],
@@ -160,7 +160,7 @@ def test_what_is_no_edit_is_refused_with_a_sentence(served, wrong):
 def test_a_grid_survives_the_wire():
     rng = np.random.default_rng(0)
     for grid in (np.zeros((512, 512)), rng.integers(0, 8, (64, 64)), rng.choice([255, 254, 3], (64, 64))):
-        back = editor_page.unpack(editor_page.pack(grid.astype(np.uint8)), len(grid))
+        back = editor_desk.unpack(editor_desk.pack(grid.astype(np.uint8)), len(grid))
         np.testing.assert_array_equal(back, grid)
 
 
@@ -168,7 +168,7 @@ def test_painting_a_grid_gives_what_the_functions_give(served, prepared_64):
     face, other = editing.read_face(prepared_64, FACE), editing.read_face(prepared_64, 1)
     edit = editing.borrow_identity(editing.borrow_map(editing.begin(face), other.map), other)
     edit = editing.recolor(editing.paint(edit, np.tri(S, dtype=bool), "hair"), "skin", editing.parse_color("#102030"))
-    sent = asked(map="1", identity="1", grid=editor_page.pack(edit.grid), colors=["#102030"] + [None] * 6)
+    sent = asked(map="1", identity="1", grid=editor_desk.pack(edit.grid), colors=["#102030"] + [None] * 6)
     for keep in (True, False):
         status, found = ask(served, "/editor/paint", sent | {"keep": keep})
         assert status == 200
@@ -221,12 +221,12 @@ def test_an_upload_is_its_sessions_alone(served):
 
 def test_uploads_go_when_they_lie_idle_or_are_too_many(prepared_64):
     now = [0.0]
-    kept = editor_page.Uploads(most=3, most_bytes=10**6, idle=100, clock=lambda: now[0])
+    kept = editor_desk.Uploads(most=3, most_bytes=10**6, idle=100, clock=lambda: now[0])
     face = editing.read_face(prepared_64, 0)
     names = [kept.add("a", face.map, bytes([i])) for i in range(3)]
     kept.get("a", names[0])
     kept.add("b", face.map, b"")
-    with pytest.raises(editor_page.Gone):
+    with pytest.raises(editor_desk.Gone):
         kept.get("a", names[1])  # the least used
     now[0] = 90
     kept.get("a", names[0])

@@ -5,6 +5,7 @@ import csv
 import io
 import re
 import struct
+import sys
 import zlib
 from dataclasses import replace
 
@@ -365,6 +366,15 @@ def test_bad_flags_end_with_a_sentence(prepared_64, call, monkeypatch, tmp_path,
     assert outcome.err.startswith("error: ")
     assert re.search(said, outcome.err), outcome.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_gradio_the_page_says_what_to_install(trained, prepared_64, call, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.delitem(sys.modules, "facegan.editor_page", raising=False)
+    monkeypatch.delattr("facegan.editor_page", raising=False)
+    outcome = call(script, "--data", prepared_64, "--run", trained(pix2pix).run)
+    assert outcome.status == 1
+    assert "pip install -r requirements-edit.txt" in outcome.err
 
 
 def test_a_photograph_without_a_parser_names_the_command(prepared_64, call, raw, tmp_path):
