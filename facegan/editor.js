@@ -13,7 +13,7 @@ let doc;                      // the edit: {face, map, grid, colors, identity}
 let done = [], undone = [];   // earlier and later states of doc, with their `under`
 let tool = "brush", region = 4, size = 12, opacity = 0.55, keep = true, taking = "whole map";
 let view = {scale: 1, x: 0, y: 0};   // the canvas shows the square of side S / scale at (x, y), in pixels of the map
-let cursor = null, stroke = null, pan = null, space = false;
+let cursor = null, stroke = null, pan = null;
 const pointers = new Map();
 let photo, overlay, original, edited;      // canvases of S x S
 const times = [];             // milliseconds from the end of each change to its picture
@@ -293,7 +293,7 @@ function down(event) {
     return show();
   }
   const p = cursor = place(event);
-  if (tool === "hand" || space || event.button === 1) { pan = {...view, from: event}; return; }
+  if (tool === "hand" || event.button === 1) { pan = {...view, from: event}; return; }
   if (event.button !== 0 || pointers.size > 2) return;
   if (tool === "fill") return paintAt(p);
   stroke = {before: snapshot(), last: p};

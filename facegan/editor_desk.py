@@ -30,7 +30,7 @@ from facegan.errors import BadInput
 from facegan.regions import REGIONS
 
 PALETTE = ("#2b2b2b", "#e8a87c", "#2f6fde", "#d81b60", "#7b3fa0", "#f2c230", "#2ca089", "#ff7f2a")
-"""Colours to show background and regions in: told apart with every kind of colour blindness, by lightness too."""
+"""Colours to show background and regions in."""
 PAGE = 24
 """Faces on a page of the gallery."""
 
@@ -55,7 +55,10 @@ class Gone(BadInput):
 
 
 class Uploads:
-    """What was uploaded, by session: the newest in use stay, up to a number and a size, until they lie idle."""
+    """What was uploaded, by session: the newest in use stay, up to a number and a size, until they lie idle. OF_ONE of a
+    session at most, so that nobody pushes out what others use."""
+
+    OF_ONE = 8
 
     def __init__(self, most: int = 48, most_bytes: int = 200_000_000, idle: float = 4 * 3600, clock=time.monotonic):
         self.most, self.most_bytes, self.idle, self.clock = most, most_bytes, idle, clock
@@ -69,6 +72,9 @@ class Uploads:
         with self.lock:
             self.kept.pop((session, name), None)
             self.kept[session, name] = thing, self.clock()
+            mine = [key for key in self.kept if key[0] == session]
+            if len(mine) > self.OF_ONE:
+                del self.kept[mine[0]]
             while len(self.kept) > self.most or self.bytes() > self.most_bytes:
                 self.kept.popitem(last=False)
         return name

@@ -233,6 +233,12 @@ def test_uploads_go_when_they_lie_idle_or_are_too_many(prepared_64):
     now[0] = 150
     kept.get("a", names[0])
     assert len(kept.kept) == 1
+    many = editor_desk.Uploads()
+    first = many.add("b", face.map, b"first")
+    for i in range(20):
+        many.add("a", face.map, bytes([i]))
+    assert len(many.kept) == editor_desk.Uploads.OF_ONE + 1
+    assert many.get("b", first) is face.map
     large = replace(face, image=np.zeros((600, 600, 3), np.uint8))
     kept.add("a", large, b"large")
     assert kept.bytes() <= 10**6
