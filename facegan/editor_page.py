@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 import socket
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -173,10 +174,12 @@ class Guard:
     async def __call__(self, scope, receive, send):
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close"})
         self.uploads.forget_idle()
         host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
         allowed = self.hosts is None or re.sub(r":\d+$", "", host) in self.hosts
-        if scope["type"] != "http" or not allowed or not is_open(scope["path"]):
+        if not allowed or not is_open(scope["path"]):
             return await JSONResponse({"error": "not found"}, 404)(scope, receive, send)
 
         async def send_with_headers(message):
@@ -211,7 +214,7 @@ def layout(studio: Studio) -> gr.Blocks:
         event(None, list(inputs) or None, None, js=f"(...values) => {{ window.faceEditor.{call}; }}")
 
     with gr.Blocks(title="Edit a face", analytics_enabled=False) as page:
-        gr.HTML(html["top"].replace("TITLE", studio.title.replace("<", "&lt;")))
+        gr.HTML(html["top"].replace("TITLE", escape(studio.title)))
         with gr.Row():
             with gr.Column(scale=6, min_width=340):
                 gr.HTML(html["paint"])
