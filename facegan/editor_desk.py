@@ -55,8 +55,8 @@ class Gone(BadInput):
 
 
 class Uploads:
-    """What was uploaded, by session: the newest in use stay, up to a number and a size, until they lie idle; of a session
-    OF_ONE at most, so that nobody pushes out what others use."""
+    """What was uploaded, by session: what was used last stays, up to a number and a size, until it lies idle. A session
+    has OF_ONE at most, so that nobody pushes out what others use."""
 
     OF_ONE = 8
 
