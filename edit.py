@@ -158,7 +158,8 @@ def edit_by_flags(args: Args) -> Edit:
         raise BadInput("--out takes the face to edit: either --sample NUMBER or --photo PICTURE.")
     if args.photo:
         face, note = own_photo(args, uploads.read(args.photo), str(args.photo), args.aligned)
-        print(f"{args.photo}: {note}" if note else f"{args.photo}: one face")
+        if note:
+            print(f"{args.photo}: {note}")
     else:
         face = face_at(args, str(args.sample), "--sample")
     edit = editing.begin(face)
