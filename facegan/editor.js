@@ -65,7 +65,7 @@ function decode(text) {
 const request = () => ({...doc, grid: encode(doc.grid), keep});
 
 // One request at a time; when its answer comes and the edit has moved on, the newest state is sent, and none between.
-let wanted = 0, busy = false, changedAt = 0;
+let wanted = 0, busy = false, changedAt = 0, troubled = false;
 
 async function refresh() {
   wanted++;
@@ -84,8 +84,10 @@ async function refresh() {
         drawResult();
         if (number === wanted) times.push(performance.now() - since);
       }
-      warn("");
+      if (troubled) warn("");
+      troubled = false;
     } catch (error) {
+      troubled = true;
       if (error.status) {
         warn(error.message);
       } else {  // nobody there: the edit is safe here, so try again
@@ -127,7 +129,8 @@ function remember(name, value) {
 
 function keepEdit() {  // each face's edit, the newest MOST_KEPT of them
   const edits = kept("edits", () => ({}));
-  edits[face.name] = {...doc, grid: encode(doc.grid), time: Date.now()};
+  if (isEdited()) edits[face.name] = {...doc, grid: encode(doc.grid), time: Date.now()};
+  else delete edits[face.name];
   const names = Object.keys(edits).sort((a, b) => edits[b].time - edits[a].time);
   for (const name of names.slice(MOST_KEPT)) delete edits[name];
   while (!remember("edits", edits) && names.length > 1) delete edits[names.pop()];
@@ -140,6 +143,8 @@ const shown = i => doc.grid[i] < OWN ? doc.grid[i] : doc.grid[i] === OWN ? face.
 const snapshot = () => ({under, doc: {...doc, grid: doc.grid.slice(), colors: doc.colors.slice()}});
 const blank = () => ({face: face.name, map: null, grid: new Uint8Array(about.size ** 2).fill(UNPAINTED),
                       colors: Array(7).fill(null), identity: null});
+
+const isEdited = () => doc.map || doc.identity || doc.colors.some(x => x) || doc.grid.some(x => x !== UNPAINTED);
 
 function pushUndo(before) {
   done.push(before);
@@ -190,9 +195,8 @@ async function open(name, edit = null) {
   doc = before ? {...blank(), map: lent && before.map, grid: decode(before.grid), colors: before.colors,
                   identity: before.identity} : blank();
   view = {scale: 1, x: 0, y: 0};
-  const again = doc.map || doc.identity || doc.colors.some(x => x) || doc.grid.some(x => x !== UNPAINTED);
   const opened = nameOf(name);
-  changed(opened[0].toUpperCase() + opened.slice(1) + (again ? ", with your edit as you left it." : ": paint on its map, or borrow from another face."));
+  changed(opened[0].toUpperCase() + opened.slice(1) + (isEdited() ? ", with your edit as you left it." : ": paint on its map, or borrow from another face."));
 }
 
 async function borrow(name) {
@@ -611,7 +615,7 @@ function listen() {
   surface.addEventListener("pointerleave", () => { if (!stroke) { cursor = null; draw(); } });
   surface.addEventListener("contextmenu", event => event.preventDefault());
   surface.addEventListener("wheel", event => {
-    if (!face) return;
+    if (!face || (view.scale === 1 && event.deltaY > 0)) return;  // nothing to zoom out of: the page scrolls
     event.preventDefault();
     zoom(Math.exp(-event.deltaY / 400), place(event));
   }, {passive: false});
