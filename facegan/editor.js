@@ -203,16 +203,20 @@ async function borrow(name) {
   const who = nameOf(name);
   if (taking.startsWith("photo")) return open(name);
   if (taking === "identity") return change("Identity of " + who + ".", () => { doc.identity = name; });
-  const other = await source(name);
-  if (taking === "colours") {
+  const of = face, what = taking, sent = doc.grid.slice(), other = await source(name);
+  if (what === "colours" && of === face) {
     change("Colours of " + who + ".", () => {
       doc.colors = doc.colors.map((color, i) => other.has[i] ? other.colors[i] : color);
     });
-  } else if (taking === "whole map") {
+  } else if (what === "whole map" && of === face) {
     change("Map of " + who + ".", () => { doc.map = name; under = other.own; doc.grid.fill(UNPAINTED); });
-  } else {
-    const {grid} = await (await ask("borrow", {...request(), region: taking, from: name})).json();
-    change(taking + " of " + who + ".", () => { doc.grid = decode(grid); });
+  } else if (of === face) {
+    const asked = {...request(), grid: encode(sent), region: what, from: name};
+    const borrowed = decode((await (await ask("borrow", asked)).json()).grid);
+    if (of !== face) return;
+    change(what + " of " + who + ".", () => {  // what was painted meanwhile stays
+      borrowed.forEach((value, i) => { if (value !== sent[i]) doc.grid[i] = value; });
+    });
   }
 }
 
@@ -485,7 +489,7 @@ for (let i = 1; i <= 8; i++) KEYS[i] = () => setRegion(i % 8);
 function key(event) {
   const target = event.target, writing = target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName) ||
     (target.tagName === "INPUT" && !/^(range|checkbox|radio|button|file)$/.test(target.type));
-  if (!face || writing || event.altKey) return;
+  if (!face || writing || stroke || event.altKey) return;
   if (event.ctrlKey || event.metaKey) {
     const redo = event.key === "y" || (event.key.toLowerCase() === "z" && event.shiftKey);
     if (!redo && event.key !== "z") return;
