@@ -39,7 +39,7 @@ $(DEMO_OUT)/grid.png: $(VENV)/installed
 	$(RUN) c_mask.py --data $(DEMO_DATA)
 	$(RUN) face_recognition/face_recognition.py --data $(DEMO_DATA)
 	$(RUN) pix2pix.py --train --test --data $(DEMO_DATA) --run $(DEMO_RUN) --out $(DEMO_OUT) \
-		--size 128 --epochs 15 --batch-size 4
+		--size 128 --epochs 10 --batch-size 4
 
 $(VENV)/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else \

@@ -34,10 +34,10 @@ class Args(runs.TrainingArgs):
     out: Path = Path("results/pix2pix")
     """where --test writes its pictures"""
 
-    learning_rate: float = 2e-4
-    """Adam's, for the generator"""
-    discriminator_learning_rate: float = 2e-4
-    """Adam's, for the discriminator"""
+    learning_rate: float = 4e-4
+    """Adam's, for the generator. Published: 2e-4"""
+    discriminator_learning_rate: float = 4e-4
+    """Adam's, for the discriminator. Published: 2e-4"""
     beta1: float = 0.5
     """Adam's first decay rate"""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
@@ -49,10 +49,13 @@ class Args(runs.TrainingArgs):
     """the GAN loss: binary cross-entropy, as published, least squares, or hinge"""
     feature_matching: float = 0.0
     """weight of the difference between the discriminator's features of target and reconstruction"""
-    identity: float = 0.0
-    """weight of the squared distance of both painted faces to the person, by dlib's descriptor"""
-    perceptual: float = 0.0
-    """weight of the difference between dlib's network's features of target and reconstruction"""
+    identity: float = 20.0
+    """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
+    perceptual: float = 10.0
+    """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
+    color_consistency: float = 30.0
+    """weight of the difference between each region's mean colour in the painted pictures and the one asked for.
+    Published: 0"""
     push: bool = True
     """push the manipulated picture away from the photograph where the maps differ, as published"""
     map_consistency: float = 0.0
@@ -64,15 +67,15 @@ class Args(runs.TrainingArgs):
     """weight of L1 between target and what is painted from the manipulated picture's own colours and face ID into the
     first map again"""
 
-    upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "resize"
-    """resize: bilinear, then a 3 x 3 convolution; blend: the convolution first, which is faster; subpixel: four
-    channels become 2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
-    modulation: Literal["none", "code", "regions"] = "none"
-    """where colours and ID enter. none: at 1 x 1, as published. code: they also scale and shift the channels of every
-    level up. regions: the same, for each region apart"""
-    face_id_scale: float = 1.0
+    upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "blend"
+    """blend: a 3 x 3 convolution, then bilinear; resize: the other way round, slower; subpixel: four channels become
+    2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
+    modulation: Literal["none", "code", "regions"] = "regions"
+    """where colours and ID enter. code: at 1 x 1, and they scale and shift the channels of every level up; regions: the
+    same, for each region apart. Published: none, at 1 x 1 only"""
+    face_id_scale: float = 8.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
-    discriminator_width: int = 64
+    discriminator_width: int = 32
     """filters of the discriminator's first layer; the others have 2, 4 and 8 times as many. Published: 64"""
     spectral_norm: bool = False
     """divide the discriminator's kernels by their largest singular values. Published: no"""
@@ -93,6 +96,14 @@ class Args(runs.TrainingArgs):
 
 
 PUBLISHED = dict(
+    learning_rate=2e-4,
+    discriminator_learning_rate=2e-4,
+    identity=0.0,
+    perceptual=0.0,
+    color_consistency=0.0,
+    modulation="none",
+    face_id_scale=1.0,
+    discriminator_width=64,
     full_resolution=False,
     residual=False,
     upsampling="transpose",
@@ -168,13 +179,12 @@ def Generator(args: Args) -> keras.Model:
     masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
     code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
 
-    scales = [1.0] * pipeline.COLORS + [args.face_id_scale] * pipeline.FACE_ID
-    x = code * keras.ops.array(scales)  # (B, 149)
+    scaled = code * keras.ops.array([1.0] * pipeline.COLORS + [args.face_id_scale] * pipeline.FACE_ID)  # (B, 149)
 
-    modulation = {} if args.modulation == "none" else {"code": x}
+    modulation = {} if args.modulation == "none" else {"code": scaled}
     if args.modulation == "regions":
         modulation["masks"] = masks_and_colors[..., :-3]  # (B, S, S, 7)
-    scaled, x, skips = x, masks_and_colors, []
+    x, skips = masks_and_colors, []
     for i, width in enumerate(widths):
         x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
         skips.append(x)
@@ -202,13 +212,13 @@ def Discriminator(args: Args) -> keras.Model:
     and the features of the four layers before. W is --discriminator-width."""
     masks = layers.Input((args.size, args.size, len(REGIONS)))
     picture = layers.Input((args.size, args.size, 3))
-    w, spectral = args.discriminator_width, args.spectral_norm
+    w, norm, spectral = args.discriminator_width, args.norm, args.spectral_norm
     x = layers.Concatenate()([masks, picture])  # (B, S, S, 10)
     features = [x := blocks.down(x, w, "none", spectral)]  # (B, S/2, S/2, W)
-    features += [x := blocks.down(x, 2 * w, args.norm, spectral)]  # (B, S/4, S/4, 2 W)
-    features += [x := blocks.down(x, 4 * w, args.norm, spectral)]  # (B, S/8, S/8, 4 W)
+    features += [x := blocks.down(x, 2 * w, norm, spectral)]  # (B, S/4, S/4, 2 W)
+    features += [x := blocks.down(x, 4 * w, norm, spectral)]  # (B, S/8, S/8, 4 W)
     x = layers.ZeroPadding2D()(x)  # (B, S/8 + 2, S/8 + 2, 4 W)
-    features += [x := blocks.convolve(x, 8 * w, 4, 1, args.norm, spectral, "valid")]  # (B, S/8 - 1, S/8 - 1, 8 W)
+    features += [x := blocks.convolve(x, 8 * w, 4, 1, norm, spectral, "valid")]  # (B, S/8 - 1, S/8 - 1, 8 W)
     x = layers.ZeroPadding2D()(x)  # (B, S/8 + 1, S/8 + 1, 8 W)
     last = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())
     x = (layers.SpectralNormalization(last) if spectral else last)(x)  # (B, S/8 - 2, S/8 - 2, 1)
@@ -269,14 +279,26 @@ def map_consistency_loss(parser: keras.Model, picture: tf.Tensor, masks: tf.Tens
     return -tf.reduce_mean(tf.math.log(tf.reduce_sum(found * asked, -1) + 1e-3))
 
 
+def mean_colors(picture: tf.Tensor, masks: tf.Tensor, empty: tf.Tensor) -> tf.Tensor:
+    """Mean colour of each region of a picture (B, S, S, 3), by masks (B, S, S, 7): (B, 7, 3); where a region has no
+    pixel, what empty (B, 7, 3) says."""
+    pixels = tf.reduce_sum(masks, (1, 2))[..., None]  # (B, 7, 1)
+    means = tf.einsum("bhwr,bhwc->brc", masks, picture) / tf.maximum(pixels, 1.0)  # (B, 7, 3)
+    return tf.where(pixels > 0, means, empty)
+
+
+def color_loss(picture: tf.Tensor, masks: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
+    """L1 between each region's mean colour in a picture (B, S, S, 3) and the one asked for, colors (B, 7, 3): small
+    regions, eyes above all, count as much as large ones."""
+    return tf.reduce_mean(tf.abs(mean_colors(picture, masks, colors) - colors))
+
+
 def paint_back(faces: dlibnet.FaceNetwork, generator: keras.Model, man: tf.Tensor, seen: dict, colors) -> tf.Tensor:
     """The manipulated picture's own colours and face ID, painted into the first map again: (B, S, S, 3).
 
     colors (B, 7, 3): those asked for, which stay where the second map lacks a region.
     """
-    pixels = tf.reduce_sum(seen["masks2"], (1, 2))[..., None]  # (B, 7, 1)
-    means = tf.einsum("bhwr,bhwc->brc", seen["masks2"], man) / tf.maximum(pixels, 1.0)  # (B, 7, 3)
-    colors = tf.where(pixels > 0, means, colors)
+    colors = mean_colors(man, seen["masks2"], colors)
     cmask = pipeline.color_map(seen["masks"], colors)  # (B, S, S, 3)
     code = tf.concat([tf.reshape(colors, (-1, pipeline.COLORS)), faces.descriptors(man)], -1)  # (B, 149)
     return generator([tf.concat([seen["masks"], cmask], -1), code], training=True)
@@ -305,7 +327,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
     parser = judges.read_parser(args.parser, args.size) if args.map_consistency else None
     weights = {"gan": 1.0, "l1": args.lambda_, "l1_agree": args.lambda_, "push": args.lambda_ * args.push}
     weights |= {"matching": args.feature_matching, "identity": args.identity, "perceptual": args.perceptual}
-    weights |= {"map": args.map_consistency, "cycle": args.cycle}
+    weights |= {"color": args.color_consistency, "map": args.map_consistency, "cycle": args.cycle}
 
     def gradients(batch: dict) -> tuple[dict, list, list]:
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
@@ -314,10 +336,8 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             rec = generator([tf.concat([masks, seen["cmask"]], -1), code], training=True)  # (B, S, S, 3)
             man = generator([tf.concat([masks2, seen["cmask2"]], -1), code], training=True)  # (B, S, S, 3)
-            (rec, rec_again), (man, man_again) = blocks.twice(rec), blocks.twice(man)
             real_logits, *real_features = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
-            # One pass for both fakes: the sum of two gradients is the same in either order, that of three is not, and
-            # a resumed run would differ in the last bits.
+            # one pass for both fakes saves time
             fakes = [tf.concat([masks, masks2], 0), tf.concat([rec, man], 0)]
             fake_logits, *fake_features = discriminator(fakes, training=True)  # (2 B, S/8 - 2, S/8 - 2, 1)
             rec_logits, man_logits = tf.split(fake_logits, 2)  # (B, S/8 - 2, S/8 - 2, 1) each
@@ -329,15 +349,19 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
                 rec_features = [tf.split(layer, 2)[0] for layer in fake_features]
                 losses["matching"] = feature_matching_loss(real_features, rec_features)
             if args.identity:
-                losses["identity"] = faces.identity_loss(target, rec_again) + faces.identity_loss(target, man_again)
+                losses["identity"] = faces.identity_loss(batch["face_id"], rec)
+                losses["identity"] += faces.identity_loss(batch["face_id"], man)
             if args.perceptual:
-                losses["perceptual"] = faces.perceptual_loss(target, rec_again)
+                losses["perceptual"] = faces.perceptual_loss(target, rec)
+            if args.color_consistency:
+                losses["color"] = color_loss(rec, masks, batch["colors"])
+                losses["color"] += color_loss(man, masks2, batch["colors"])
             if args.map_consistency:
-                losses["map"] = map_consistency_loss(parser, man_again, masks2)
+                losses["map"] = map_consistency_loss(parser, man, masks2)
             if args.cycle:
-                back = paint_back(faces, generator, man_again, seen, batch["colors"])  # (B, S, S, 3)
+                back = paint_back(faces, generator, man, seen, batch["colors"])  # (B, S, S, 3)
                 losses["cycle"] = reconstruction_loss(target, back)
-            g_loss = tf.add_n([weights[name] * loss for name, loss in losses.items()])
+            g_loss = sum(weights[name] * loss for name, loss in losses.items())
             d_loss = gan_loss(args.gan, real_logits, True)
             d_loss += gan_loss(args.gan, rec_logits, False) + gan_loss(args.gan, man_logits, False)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
@@ -423,7 +447,9 @@ def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
     with strategy.scope():
         state = State(args)
     steps = runs.steps_of_an_epoch(args, len(train_numbers))
-    report.describe_run(args, steps, train_numbers, test_numbers, {state.generator: 2, state.discriminator: 3})
+    passes = {state.generator: 2, state.discriminator: 3}
+    judged = 2 * bool(args.identity) + bool(args.perceptual)
+    report.describe_run(args, steps, train_numbers, test_numbers, passes, judged)
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------

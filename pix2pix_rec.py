@@ -37,10 +37,10 @@ class Args(runs.TrainingArgs):
     out: Path = Path("results/pix2pix_rec")
     """where --test writes its pictures"""
 
-    learning_rate: float = 2e-4
-    """Adam's, for the generator"""
-    discriminator_learning_rate: float = 2e-4
-    """Adam's, for the discriminator"""
+    learning_rate: float = 4e-4
+    """Adam's, for the generator. Published: 2e-4"""
+    discriminator_learning_rate: float = 4e-4
+    """Adam's, for the discriminator. Published: 2e-4"""
     beta1: float = 0.5
     """Adam's first decay rate"""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
@@ -54,14 +54,16 @@ class Args(runs.TrainingArgs):
 
     gan: Literal["bce", "lsgan", "hinge"] = "bce"
     """the GAN loss: binary cross-entropy, as published, least squares, or hinge"""
-    identity: float = 0.0
-    """weight of the squared distance of the reconstruction to the person, by dlib's descriptor"""
-    perceptual: float = 0.0
-    """weight of the difference between dlib's network's features of target and reconstruction"""
+    identity: float = 20.0
+    """weight of the squared distance of the reconstruction to the person, by dlib's descriptor. Published: 0"""
+    perceptual: float = 10.0
+    """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
 
-    upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "resize"
-    """resize: bilinear, then a 3 x 3 convolution; blend: the convolution first, which is faster; subpixel: four
-    channels become 2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
+    upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "blend"
+    """blend: a 3 x 3 convolution, then bilinear; resize: the other way round, slower; subpixel: four channels become
+    2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
+    face_id_scale: float = 8.0
+    """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
     norm: Literal["group", "batch", "instance"] = "group"
@@ -75,6 +77,11 @@ class Args(runs.TrainingArgs):
 
 
 PUBLISHED = dict(
+    learning_rate=2e-4,
+    discriminator_learning_rate=2e-4,
+    identity=0.0,
+    perceptual=0.0,
+    face_id_scale=1.0,
     full_resolution=False,
     upsampling="transpose",
     norm="batch",
@@ -163,6 +170,7 @@ def Generator(args: Args) -> keras.Model:
     code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
 
     inputs = [masks_and_colors, code]
+    code = code * keras.ops.array([1.0] * pipeline.COLORS + [args.face_id_scale] * pipeline.FACE_ID)  # (B, 149)
     x, skips = masks_and_colors, []
     if args.condition == "pair":
         inputs.append(layers.Input((args.size, args.size, 3)))
@@ -266,16 +274,15 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         target, masks = seen["target"], seen["masks"]
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             rec = generator(generator_inputs(args, seen), training=True)  # (B, S, S, 3)
-            rec, rec_again = blocks.twice(rec)
             real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
             rec_logits = discriminator([masks, rec], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
 
             losses = {"gan": gan_loss(args.gan, rec_logits, True, True), "l1": reconstruction_loss(target, rec)}
             if args.identity:
-                losses["identity"] = faces.identity_loss(target, rec_again)
+                losses["identity"] = faces.identity_loss(batch["face_id"], rec)
             if args.perceptual:
-                losses["perceptual"] = faces.perceptual_loss(target, rec_again)
-            g_loss = tf.add_n([weights[name] * loss for name, loss in losses.items()])
+                losses["perceptual"] = faces.perceptual_loss(target, rec)
+            g_loss = sum(weights[name] * loss for name, loss in losses.items())
             d_loss = gan_loss(args.gan, real_logits, True) + gan_loss(args.gan, rec_logits, False)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
             g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
@@ -357,7 +364,8 @@ def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
     with strategy.scope():
         state = State(args)
     steps = runs.steps_of_an_epoch(args, len(train_numbers))
-    report.describe_run(args, steps, train_numbers, test_numbers, {state.generator: 1, state.discriminator: 2})
+    passes = {state.generator: 1, state.discriminator: 2}
+    report.describe_run(args, steps, train_numbers, test_numbers, passes, bool(args.identity) + bool(args.perceptual))
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------

@@ -35,10 +35,10 @@ class Args(runs.TrainingArgs):
     out: Path = Path("results/pix2pix_v2")
     """where --test writes its pictures"""
 
-    learning_rate: float = 2e-4
-    """Adam's, for the generator"""
-    discriminator_learning_rate: float = 2e-4
-    """Adam's, for the discriminator"""
+    learning_rate: float = 4e-4
+    """Adam's, for the generator. Published: 2e-4"""
+    discriminator_learning_rate: float = 4e-4
+    """Adam's, for the discriminator. Published: 2e-4"""
     beta1: float = 0.5
     """Adam's first decay rate"""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
@@ -52,17 +52,22 @@ class Args(runs.TrainingArgs):
 
     gan: Literal["bce", "lsgan", "hinge"] = "bce"
     """the GAN loss: binary cross-entropy, as published, least squares, or hinge"""
-    identity: float = 0.0
-    """weight of the squared distance of both painted faces to the person, by dlib's descriptor"""
-    perceptual: float = 0.0
-    """weight of the difference between dlib's network's features of target and reconstruction"""
+    identity: float = 20.0
+    """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
+    perceptual: float = 10.0
+    """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
+    color_consistency: float = 30.0
+    """weight of the difference between each region's mean colour in the painted pictures and the one asked for.
+    Published: 0"""
 
-    upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "resize"
-    """resize: bilinear, then a 3 x 3 convolution; blend: the convolution first, which is faster; subpixel: four
-    channels become 2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
-    modulation: Literal["none", "code", "regions"] = "none"
-    """where colours and ID enter. none: at 1 x 1, as published. code: they also scale and shift the channels of every
-    level up. regions: the same, for each region apart"""
+    upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "blend"
+    """blend: a 3 x 3 convolution, then bilinear; resize: the other way round, slower; subpixel: four channels become
+    2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
+    modulation: Literal["none", "code", "regions"] = "regions"
+    """where colours and ID enter. code: at 1 x 1, and they scale and shift the channels of every level up; regions: the
+    same, for each region apart. Published: none, at 1 x 1 only"""
+    face_id_scale: float = 8.0
+    """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
     residual: bool = True
@@ -80,6 +85,13 @@ class Args(runs.TrainingArgs):
 
 
 PUBLISHED = dict(
+    learning_rate=2e-4,
+    discriminator_learning_rate=2e-4,
+    identity=0.0,
+    perceptual=0.0,
+    color_consistency=0.0,
+    modulation="none",
+    face_id_scale=1.0,
     gan_weight=100.0,
     map_sees="both",
     full_resolution=False,
@@ -157,14 +169,16 @@ def Generator(args: Args) -> keras.Model:
     masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
     code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
 
-    modulation = {} if args.modulation == "none" else {"code": code}
+    scaled = code * keras.ops.array([1.0] * pipeline.COLORS + [args.face_id_scale] * pipeline.FACE_ID)  # (B, 149)
+
+    modulation = {} if args.modulation == "none" else {"code": scaled}
     if args.modulation == "regions":
         modulation["masks"] = masks_and_colors[..., :-3]  # (B, S, S, 7)
     x, skips = masks_and_colors, []
     for i, width in enumerate(widths):
         x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
         skips.append(x)
-    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(code)])  # (B, 1, 1, 405)
+    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(scaled)])  # (B, 1, 1, 405)
     for i, skip in enumerate(reversed(skips)):
         dropout = args.dropout if i < 3 else 0.0
         x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout, **modulation)  # ... (B, S/2, S/2, 32)
@@ -229,6 +243,20 @@ def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tens
     return tf.reduce_mean(tf.abs(target - reconstruction))
 
 
+def mean_colors(picture: tf.Tensor, masks: tf.Tensor, empty: tf.Tensor) -> tf.Tensor:
+    """Mean colour of each region of a picture (B, S, S, 3), by masks (B, S, S, 7): (B, 7, 3); where a region has no
+    pixel, what empty (B, 7, 3) says."""
+    pixels = tf.reduce_sum(masks, (1, 2))[..., None]  # (B, 7, 1)
+    means = tf.einsum("bhwr,bhwc->brc", masks, picture) / tf.maximum(pixels, 1.0)  # (B, 7, 3)
+    return tf.where(pixels > 0, means, empty)
+
+
+def color_loss(picture: tf.Tensor, masks: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
+    """L1 between each region's mean colour in a picture (B, S, S, 3) and the one asked for, colors (B, 7, 3): small
+    regions, eyes above all, count as much as large ones."""
+    return tf.reduce_mean(tf.abs(mean_colors(picture, masks, colors) - colors))
+
+
 def map_loss(cmask: tf.Tensor, read_back: tf.Tensor) -> tf.Tensor:
     """L1 between a colour map (B, S, S, 3), averaged over 8 x 8 pixels, and the one read back, (B, S/8, S/8, 3)."""
     return tf.reduce_mean(tf.abs(tf.nn.avg_pool2d(cmask, 8, 8, "VALID") - read_back))
@@ -255,7 +283,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
     generator, discriminator = state.generator, state.discriminator
     faces = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
     weights = {"gan": args.gan_weight, "l1": args.lambda_, "map_man": args.lambda_}
-    weights |= {"identity": args.identity, "perceptual": args.perceptual}
+    weights |= {"identity": args.identity, "perceptual": args.perceptual, "color": args.color_consistency}
 
     def gradients(batch: dict) -> tuple[dict, list, list]:
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
@@ -264,10 +292,8 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             rec = generator([tf.concat([seen["masks"], cmask], -1), code], training=True)  # (B, S, S, 3)
             man = generator([tf.concat([seen["masks2"], cmask2], -1), code], training=True)  # (B, S, S, 3)
-            (rec, rec_again), (man, man_again) = blocks.twice(rec), blocks.twice(man)
             real_map, real_score = discriminator([cmask, target], training=True)  # (B, S/8, S/8, 3), (B, 1)
-            # One pass for both fakes: the sum of two gradients is the same in either order, that of three is not, and
-            # a resumed run would differ in the last bits.
+            # one pass for both fakes saves time
             fakes = [tf.concat([cmask, cmask2], 0), tf.concat([rec, man], 0)]
             fake_maps, fake_scores = discriminator(fakes, training=True)  # (2 B, S/8, S/8, 3), (2 B, 1)
             rec_score, man_score = tf.split(fake_scores, 2)  # (B, 1) each
@@ -277,10 +303,14 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             losses["l1"] = reconstruction_loss(target, rec)
             losses["map_man"] = map_loss(cmask2, man_map)
             if args.identity:
-                losses["identity"] = faces.identity_loss(target, rec_again) + faces.identity_loss(target, man_again)
+                losses["identity"] = faces.identity_loss(batch["face_id"], rec)
+                losses["identity"] += faces.identity_loss(batch["face_id"], man)
             if args.perceptual:
-                losses["perceptual"] = faces.perceptual_loss(target, rec_again)
-            g_loss = tf.add_n([weights[name] * loss for name, loss in losses.items()])
+                losses["perceptual"] = faces.perceptual_loss(target, rec)
+            if args.color_consistency:
+                losses["color"] = color_loss(rec, seen["masks"], batch["colors"])
+                losses["color"] += color_loss(man, seen["masks2"], batch["colors"])
+            g_loss = sum(weights[name] * loss for name, loss in losses.items())
             d_gan = gan_loss(args.gan, real_score, True)
             d_gan += gan_loss(args.gan, rec_score, False) + gan_loss(args.gan, man_score, False)
             real_l1 = map_loss(cmask, real_map)
@@ -367,7 +397,9 @@ def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
     with strategy.scope():
         state = State(args)
     steps = runs.steps_of_an_epoch(args, len(train_numbers))
-    report.describe_run(args, steps, train_numbers, test_numbers, {state.generator: 2, state.discriminator: 3})
+    passes = {state.generator: 2, state.discriminator: 3}
+    judged = 2 * bool(args.identity) + bool(args.perceptual)
+    report.describe_run(args, steps, train_numbers, test_numbers, passes, judged)
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------

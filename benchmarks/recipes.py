@@ -31,6 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 BASE = "--published --batch-size 4"
 """What one change at a time is made to: batches of 16 are too few steps for a small budget of images."""
 
+DEFAULT = "--batch-size 4"
+"""The default, from which one change at a time is taken back, or to which another one is made."""
+
 RECIPES = {
     "published": "--published",
     "base": BASE,
@@ -48,23 +51,36 @@ RECIPES = {
     "feature-matching": f"{BASE} --feature-matching 10",
     "ema": f"{BASE} --ema-decay 0.999",
     "flip": f"{BASE} --flip",
+    "learning-rate": f"{BASE} --learning-rate 4e-4 --discriminator-learning-rate 4e-4",
     "two-time-scale": f"{BASE} --learning-rate 1e-4 --discriminator-learning-rate 4e-4",
     "modulation-code": f"{BASE} --modulation code",
     "modulation-regions": f"{BASE} --modulation regions",
+    "face-id-scale": f"{BASE} --face-id-scale 8",
     "identity": f"{BASE} --identity 10",
     "perceptual": f"{BASE} --perceptual 10",
+    "color-consistency": f"{BASE} --color-consistency 30",
     "no-push": f"{BASE} --no-push",
     "map-consistency": f"{BASE} --no-push --map-consistency 10",
     "cycle": f"{BASE} --no-push --cycle 100",
     "discriminator-32": f"{BASE} --discriminator-width 32",
-    "default": "--batch-size 4",
-    "default-blend": "--batch-size 4 --upsampling blend",
-    "default-perceptual": "--batch-size 4 --perceptual 10",
-    "winner": "--batch-size 4 --upsampling blend --identity 10 --perceptual 10 --modulation regions",
-    "default-id5": "--batch-size 4 --identity 5 --perceptual 10",
-    "default-id30": "--batch-size 4 --identity 30 --perceptual 10",
-    "default-id100": "--batch-size 4 --identity 100 --perceptual 10",
-    "default-id30-regions": "--batch-size 4 --identity 30 --perceptual 10 --modulation regions",
+    "default": DEFAULT,
+    "default-resize": f"{DEFAULT} --upsampling resize",
+    "default-subpixel": f"{DEFAULT} --upsampling subpixel",
+    "default-no-identity": f"{DEFAULT} --identity 0",
+    "default-no-perceptual": f"{DEFAULT} --perceptual 0",
+    "default-no-color": f"{DEFAULT} --color-consistency 0",
+    "default-no-modulation": f"{DEFAULT} --modulation none",
+    "default-no-scale": f"{DEFAULT} --face-id-scale 1",
+    "default-no-push": f"{DEFAULT} --no-push",
+    "default-map-consistency": f"{DEFAULT} --no-push --map-consistency 10",
+    "default-cycle": f"{DEFAULT} --no-push --cycle 100",
+    "default-lsgan": f"{DEFAULT} --gan lsgan",
+    "default-hinge": f"{DEFAULT} --gan hinge",
+    "default-spectral": f"{DEFAULT} --spectral-norm",
+    "default-matching": f"{DEFAULT} --feature-matching 10",
+    "default-instance": f"{DEFAULT} --norm instance",
+    "default-wide": f"{DEFAULT} --discriminator-width 64",
+    "default-slow": f"{DEFAULT} --learning-rate 2e-4 --discriminator-learning-rate 2e-4",
 }
 """Name -> flags of pix2pix.py."""
 

@@ -41,12 +41,6 @@ class Dropout(layers.Dropout):
         return tf.where(drawn >= self.rate, x / (1 - self.rate), tf.zeros_like(x))
 
 
-def twice(x):
-    """x, to be used in two places each. The gradient of what is used three times is a sum of three, whose order, and so
-    whose last bits, differ from process to process: a resumed run would not be the one that was never stopped."""
-    return tf.identity(x), tf.identity(x)
-
-
 def painted(generator: keras.Model, inputs: list, training: bool):
     """What a generator paints, without a trace in it: training would move BatchNorm's statistics and dropout's seed."""
     weights, others = generator.trainable_variables, generator.non_trainable_variables

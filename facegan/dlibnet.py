@@ -29,6 +29,12 @@ two people are 0.88 apart."""
 LEVELS = ((32, 3), (64, 4), (128, 3), (256, 3), (256, 1))
 """Filters and residual blocks of each level; the first block of every level but the first halves."""
 
+SIDES = (35, 17, 8, 4, 2)
+"""Height and width of each level."""
+
+OUTPUTS = 3 * 72**2 * 32 + sum(4 * n * side**2 * filters for (filters, n), side in zip(LEVELS, SIDES, strict=True))
+"""About how many numbers its layers put out for one face: three of the first level, four a residual block."""
+
 
 class Tensors:
     """Reads the tensors of a serialized dlib network, in the order of its layers from the input on.
@@ -97,10 +103,10 @@ class FaceNetwork:
         top, left, bottom, right = (round(edge * size) for edge in BOX)
         return self(tf.image.resize(pictures[:, top:bottom, left:right], (CHIP, CHIP)))[0]
 
-    def identity_loss(self, target: tf.Tensor, painted: tf.Tensor) -> tf.Tensor:
-        """Squared distance between the descriptors of two sets of pictures (B, S, S, 3) in 0..1, mean over faces."""
-        difference = self.descriptors(target) - self.descriptors(painted)
-        return tf.reduce_mean(tf.reduce_sum(difference**2, -1))
+    def identity_loss(self, face_id: tf.Tensor, painted: tf.Tensor) -> tf.Tensor:
+        """Squared distance between face IDs (B, 128) and the descriptors of pictures (B, S, S, 3) in 0..1, mean over
+        faces."""
+        return tf.reduce_mean(tf.reduce_sum((face_id - self.descriptors(painted)) ** 2, -1))
 
     def perceptual_loss(self, target: tf.Tensor, painted: tf.Tensor) -> tf.Tensor:
         """Squared difference between the features of the first three levels, each place's vector of length 1 as in
@@ -122,7 +128,6 @@ def convolve(x: tf.Tensor, weights: tuple[np.ndarray, np.ndarray], stride: int) 
 
 def residual(x: tf.Tensor, first, second, halve: bool) -> tf.Tensor:
     """A residual block. Halved sides and new channels rarely fit: dlib fills the smaller tensor with zeros."""
-    x = tf.identity(x)  # features of a level go to a loss as well: see blocks.twice()
     y = tf.nn.relu(convolve(x, first, 2 if halve else 1))
     y = convolve(y, second, 1)
     if halve:

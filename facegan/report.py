@@ -18,7 +18,7 @@ from keras import tree
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from facegan import pipeline, prepared, runtime
+from facegan import dlibnet, pipeline, prepared, runtime
 from facegan.errors import BadInput
 
 
@@ -130,16 +130,19 @@ class Progress:
             tf.summary.image("faces", picture[None])
 
 
-def describe_run(args, steps: int, train_numbers, test_numbers, passes: dict[keras.Model, int]) -> None:
+def describe_run(
+    args, steps: int, train_numbers, test_numbers, passes: dict[keras.Model, int], judged: int = 0
+) -> None:
     """Print what --dry-run does: shapes and parameters of the networks, memory, steps.
 
-    passes: network -> how often a step calls it on a whole batch. Memory is an estimate: every layer's output of every
-    pass is kept for the backward pass; weights, two moments of Adam, gradients and the moving average in float32; 0.2
-    GB of workspace. Between 64 and 256 px on a CPU it was 0.9 to 1.1 of what training in float32 took.
+    passes: network -> how often a step calls it on a whole batch; judged: how often dlib's network sees one. Memory is
+    an estimate: every layer's output of every pass is kept for the backward pass; weights, two moments of Adam,
+    gradients and the moving average in float32; 0.2 GB of workspace. Between 64 and 256 px on a CPU it was 0.9 to 1.1
+    of what training in float32 took.
     """
     per_device = args.batch_size // runtime.strategy().num_replicas_in_sync
     bytes_a_number = 4 if args.precision == "float32" else 3  # normalisation and resizing stay in float32
-    weights = outputs = 0
+    weights, outputs = 0, 4 * judged * dlibnet.OUTPUTS * per_device
     for network, times in passes.items():
         shapes = [tuple(t.shape[1:]) for layer in network.layers for t in tree.flatten(layer.output)]
         numbers = sum(math.prod(shape) for shape in shapes)

@@ -36,6 +36,10 @@ def start(args) -> tf.distribute.Strategy:
         tf.config.experimental.set_memory_growth(gpu, True)
     distribution = strategy()  # before anything else: several machines must meet first
     keras.utils.set_random_seed(args.seed)
+    if not tf.config.list_physical_devices("GPU"):
+        # In a large graph it adds up sums of three and more in the order in which their parts happen to be ready, so
+        # that a resumed run differs in the last bits; without it steps are as fast. GPUs' kernels differ anyway.
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     args.precision, reason = (args.precision, "as asked") if args.precision != "auto" else fastest_precision()
     keras.mixed_precision.set_global_policy(args.precision)
     xla = "" if tf.config.list_physical_devices("GPU") else "; XLA off unless asked (slower on CPUs)"

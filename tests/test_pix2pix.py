@@ -55,7 +55,7 @@ def test_published_recipe_has_transposed_convolutions_and_batchnorm_and_the_defa
 
 
 def test_discriminator_judges_30_x_30_patches_of_70_x_70_pixels():
-    discriminator = pix2pix.Discriminator(pix2pix.Args(size=256, norm="batch"))
+    discriminator = pix2pix.Discriminator(pix2pix.Args(size=256, norm="batch", discriminator_width=64))
     logits, *features = discriminator.output_shape
     assert logits == (None, 30, 30, 1)
     assert features == [(None, 128, 128, 64), (None, 64, 64, 128), (None, 32, 32, 256), (None, 31, 31, 512)]
@@ -67,7 +67,7 @@ def test_discriminator_judges_30_x_30_patches_of_70_x_70_pixels():
 
 
 def test_discriminator_normalises_all_but_its_first_and_last_layer():
-    layers = pix2pix.Discriminator(pix2pix.Args(size=64, norm="batch")).layers
+    layers = pix2pix.Discriminator(pix2pix.Args(size=64, norm="batch", discriminator_width=64)).layers
     assert sum(isinstance(layer, keras.layers.BatchNormalization) for layer in layers) == 3
     kernels = [layer for layer in layers if hasattr(layer, "kernel")]
     assert [(layer.filters, layer.strides[0]) for layer in kernels] == [(64, 2), (128, 2), (256, 2), (512, 1), (1, 1)]
@@ -75,10 +75,20 @@ def test_discriminator_normalises_all_but_its_first_and_last_layer():
 
 
 def test_both_networks_learn_with_the_published_adam(tmp_path):
-    state = pix2pix.State(pix2pix.Args(size=64, run=tmp_path))
+    state = pix2pix.State(pix2pix.Args(size=64, run=tmp_path, **pix2pix.PUBLISHED))
     for adam in (state.generator_optimizer, state.discriminator_optimizer):
         assert float(adam.learning_rate) == pytest.approx(2e-4)
         assert (adam.beta_1, adam.beta_2) == (0.5, 0.999)
+
+
+def test_the_face_id_scale_is_the_face_ids_alone():
+    """Eight times as large an ID, unscaled, is the same as the ID scaled by eight; colours are left alone."""
+    rng = np.random.default_rng(3)
+    picture, code = rng.random((1, 64, 64, 10), np.float32), rng.random((1, 149), np.float32)
+    scaled, plain = (pix2pix.Generator(pix2pix.Args(size=64, face_id_scale=scale)) for scale in (8.0, 1.0))
+    plain.set_weights(scaled.get_weights())
+    larger = np.concatenate([code[:, :21], 8 * code[:, 21:]], -1)
+    np.testing.assert_allclose(plain([picture, larger]), scaled([picture, code]), atol=1e-5)
 
 
 def test_group_norm_does_not_depend_on_the_batch():
@@ -172,6 +182,18 @@ def test_map_consistency_loss_by_hand():
     assert loss == pytest.approx(-(np.log(1.001) + np.log(0.001)) / 2, rel=1e-4)
     masks[0, 0, 1, [0, 4]] = 1  # skin and nose overlap there: either will do
     assert float(pix2pix.map_consistency_loss(parser, None, tf.constant(masks))) == pytest.approx(-0.001, abs=1e-5)
+
+
+def test_color_loss_by_hand_counts_a_small_region_as_much_as_a_large_one():
+    """Three pixels of skin, one of eyes; what is asked of a region without a pixel cannot be missed."""
+    masks = np.zeros((1, 1, 4, 7), np.float32)
+    masks[0, 0, :3, 0] = masks[0, 0, 3, 1] = 1
+    picture = np.array([0.1, 0.2, 0.3, 0.9], np.float32)[None, None, :, None] * np.ones(3, np.float32)
+    asked = np.full((1, 7, 3), 0.5, np.float32)
+    means = pix2pix.mean_colors(tf.constant(picture), tf.constant(masks), tf.constant(asked)).numpy()
+    np.testing.assert_allclose(means[0, :, 0], [0.2, 0.9, 0.5, 0.5, 0.5, 0.5, 0.5], rtol=1e-5)
+    loss = pix2pix.color_loss(tf.constant(picture), tf.constant(masks), tf.constant(asked))
+    assert float(loss) == pytest.approx((0.3 + 0.4) / 7)
 
 
 def test_manipulation_losses_by_hand():
@@ -270,14 +292,16 @@ def test_the_second_map_has_the_other_faces_regions_in_the_first_faces_colours(r
 def test_the_generators_loss_is_the_sum_that_the_recipe_says(trained, metrics):
     def wanted(x):
         l1 = 100 * (x["l1"] + x["l1_agree"] + x["push"])
-        return pytest.approx(x["gan"] + l1, rel=1e-4)
+        others = 20 * x["identity"] + 10 * x["perceptual"] + 30 * x["color"]
+        return pytest.approx(x["gan"] + l1 + others, rel=1e-4)
 
     steps = metrics(trained(pix2pix).run)
     assert [x["g"] for x in steps] == [wanted(x) for x in steps]
 
 
 def test_the_way_back_to_the_first_map_is_learnt(records, tmp_path):
-    args = pix2pix.Args(size=64, batch_size=2, run=tmp_path, cycle=10.0, push=False)
+    off = dict.fromkeys(("identity", "perceptual", "color_consistency"), 0.0)
+    args = pix2pix.Args(size=64, batch_size=2, run=tmp_path, cycle=10.0, push=False, **off)
     state = pix2pix.State(args)
     train_step = pix2pix.make_train_step(args, state, tf.distribute.get_strategy(), "off")
     x = {name: float(value) for name, value in train_step(two_faces(records), tf.constant(0)).items()}
@@ -285,40 +309,29 @@ def test_the_way_back_to_the_first_map_is_learnt(records, tmp_path):
     assert x["g"] == pytest.approx(x["gan"] + 100 * (x["l1"] + x["l1_agree"]) + 10 * x["cycle"], rel=1e-4)
 
 
-EXACT = dict(perceptual=10.0, feature_matching=10.0, modulation="regions")
-"""Flags under which a run repeats itself bit for bit, which exact resuming rests on."""
-
-
-@pytest.mark.parametrize(
-    ("flags", "exact"), [(EXACT, True), (EXACT | dict(identity=5.0, spectral_norm=True), False)], ids=["exact", "all"]
-)
-def test_two_runs_with_more_losses_are_equal(flags, exact, records, tmp_path):
-    """--identity and --spectral-norm differ in their last bits from run to run, as README says."""
-    weights, ends = [], []
+def test_two_runs_with_more_losses_are_equal_bit_for_bit(records, tmp_path):
+    """Sums of many numbers must not depend on which of them is ready first: exact resuming rests on it."""
+    weights = []
     for _ in range(2):
         keras.utils.set_random_seed(0)
-        args = pix2pix.Args(size=64, batch_size=2, run=tmp_path, **flags)
+        args = pix2pix.Args(size=64, batch_size=2, run=tmp_path, feature_matching=10.0, spectral_norm=True)
         state = pix2pix.State(args)
         train_step = pix2pix.make_train_step(args, state, tf.distribute.get_strategy(), "off")
         for step in range(3):
             losses = train_step(two_faces(records), tf.constant(step))
+        assert all(np.isfinite(float(x)) for x in losses.values())
+        assert {"identity", "perceptual", "color", "matching"} <= losses.keys()
         weights.append([w.numpy() for w in state.generator.weights + state.discriminator.weights])
-        ends.append({name: float(x) for name, x in losses.items()})
-    assert {"perceptual", "matching", *({"identity"} & flags.keys())} <= set(ends[0])
-    assert all(np.isfinite(list(ends[0].values())))
-    assert ends[0]["g"] == pytest.approx(ends[1]["g"], rel=0.02)
-    assert not exact or all((a == b).all() for a, b in zip(*weights, strict=True))
+    assert all((a == b).all() for a, b in zip(*weights, strict=True))
 
 
-def test_training_moves_every_weight_of_both_networks_and_lowers_l1(trained, records):
+def test_training_moves_every_weight_of_both_networks_and_lowers_the_loss(trained, metrics):
     keras.utils.set_random_seed(0)
-    args = pix2pix.Args(size=64, run=trained(pix2pix).run)
-    state = pix2pix.State(args)
+    state = pix2pix.State(pix2pix.Args(size=64, run=trained(pix2pix).run))
     fresh = [w.numpy() for w in state.generator.trainable_variables + state.discriminator.trainable_variables]
-    batch = two_faces(records)
-    before = pix2pix.scores(pix2pix.paint(args, state.generator, batch))["l1_rec"].mean()
     assert state.checkpoints.restore() == 12
-    after = pix2pix.scores(pix2pix.paint(args, state.generator, batch))["l1_rec"].mean()
     now = [w.numpy() for w in state.generator.trainable_variables + state.discriminator.trainable_variables]
     assert all((a != b).any() for a, b in zip(fresh, now, strict=True))
-    assert after < before  # by some 5 %: it starts from the colour map, which is not bad
+    steps = metrics(trained(pix2pix).run)
+    assert np.mean([x["g"] for x in steps[-4:]]) < 0.9 * np.mean([x["g"] for x in steps[:4]])
+    assert steps[-1]["identity"] < 0.8 * steps[0]["identity"]

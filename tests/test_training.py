@@ -30,9 +30,21 @@ from facegan.errors import BadInput
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = pytest.mark.parametrize("script", [pix2pix, pix2pix_v2, pix2pix_rec], ids=lambda script: script.__name__)
 LOSSES = {
-    pix2pix: ["g", "d", "gan", "l1", "l1_agree", "push", "acc_real", "acc_fake"],
-    pix2pix_v2: ["g", "d", "gan", "l1", "map_man", "map_real", "acc_real", "acc_fake"],
-    pix2pix_rec: ["g", "d", "gan", "l1", "acc_real", "acc_fake"],
+    pix2pix: ["g", "d", "gan", "l1", "l1_agree", "push", "identity", "perceptual", "color", "acc_real", "acc_fake"],
+    pix2pix_v2: [
+        "g",
+        "d",
+        "gan",
+        "l1",
+        "map_man",
+        "identity",
+        "perceptual",
+        "color",
+        "map_real",
+        "acc_real",
+        "acc_fake",
+    ],
+    pix2pix_rec: ["g", "d", "gan", "l1", "identity", "perceptual", "acc_real", "acc_fake"],
 }
 
 
@@ -385,7 +397,7 @@ SHAPES = {
     pix2pix: [
         "generator: 64 x 64 x 10 + 149 -> 64 x 64 x 3",
         "discriminator: 64 x 64 x 7 + 64 x 64 x 3 -> "
-        "6 x 6 x 1 + 32 x 32 x 64 + 16 x 16 x 128 + 8 x 8 x 256 + 7 x 7 x 512",
+        "6 x 6 x 1 + 32 x 32 x 32 + 16 x 16 x 64 + 8 x 8 x 128 + 7 x 7 x 256",
     ],
     pix2pix_v2: [
         "generator: 64 x 64 x 10 + 149 -> 64 x 64 x 3",
