@@ -303,8 +303,8 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             losses["l1"] = reconstruction_loss(target, rec)
             losses["map_man"] = map_loss(cmask2, man_map)
             if args.identity:
-                losses["identity"] = faces.identity_loss(batch["face_id"], rec)
-                losses["identity"] += faces.identity_loss(batch["face_id"], man)
+                both = tf.concat([rec, man], 0)  # (2 B, S, S, 3)
+                losses["identity"] = 2 * faces.identity_loss(tf.tile(batch["face_id"], (2, 1)), both)
             if args.perceptual:
                 losses["perceptual"] = faces.perceptual_loss(target, rec)
             if args.color_consistency:

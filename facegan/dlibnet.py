@@ -87,15 +87,20 @@ class FaceNetwork:
 
         Descriptors mean something for aligned faces. Computed in float32 under any precision.
         """
+        features = self.features(pictures, len(LEVELS))
+        return tf.reduce_mean(features[-1], (1, 2)) @ self.last, features
+
+    def features(self, pictures: tf.Tensor, levels: int) -> list[tf.Tensor]:
+        """Pictures (B, CHIP, CHIP, 3) in 0..1 -> the features of the first levels."""
         x = (tf.cast(pictures, tf.float32) * 255 - MEAN) / 256
         x = tf.nn.relu(convolve(x, self.first, 2))  # (B, 72, 72, 32)
         x = tf.nn.max_pool2d(x, 3, 2, "VALID")  # (B, 35, 35, 32)
         features = []
-        for i, level in enumerate(self.levels):
+        for i, level in enumerate(self.levels[:levels]):
             for j, weights in enumerate(level):
                 x = residual(x, *weights, halve=i > 0 and j == 0)
             features.append(x)  # (B, 35, 35, 32), (B, 17, 17, 64), (B, 8, 8, 128), (B, 4, 4, 256), (B, 2, 2, 256)
-        return tf.reduce_mean(x, (1, 2)) @ self.last, features
+        return features
 
     def descriptors(self, pictures: tf.Tensor) -> tf.Tensor:
         """Pictures aligned as CelebA-HQ's, (B, S, S, 3) in 0..1 -> (B, 128)."""
@@ -115,7 +120,8 @@ class FaceNetwork:
         target, painted: whole pictures (B, S, S, 3) in 0..1. These levels see hair and clothes as well as faces.
         """
         losses = []
-        for a, b in zip(*(self(tf.image.resize(x, (CHIP, CHIP)))[1][:3] for x in (target, painted)), strict=True):
+        seen = (self.features(tf.image.resize(x, (CHIP, CHIP)), 3) for x in (target, painted))
+        for a, b in zip(*seen, strict=True):
             difference = tf.math.l2_normalize(a, -1, 1e-6) - tf.math.l2_normalize(b, -1, 1e-6)
             losses.append(tf.reduce_mean(tf.reduce_sum(difference**2, -1)))
         return tf.add_n(losses) / len(losses)
