@@ -209,6 +209,8 @@ def main() -> None:
         try:
             found[name] = [make(args, name, seed) for seed in args.seeds]
         except BadInput as error:  # a recipe that cannot be trained says so, and the night goes on
+            if not found:
+                raise  # without the first there is nothing to compare with
             failed.append(f"{name}: {error}")
             print(f"error: {failed[-1]}", file=sys.stderr)
             continue

@@ -115,12 +115,14 @@ def fill_up(out: Path, size: int, data: Path) -> None:
     try:
         numbers = prepared.complete_indices(data)[-missing:]
         pipeline.check_size(data, size)
+        if prepared.describe(data).get("regions"):
+            numbers = []  # exclusive ones, where own photographs have overlapping ones
     except BadInput:
         numbers = []
     if len(numbers) < missing:
         print(
             f"{out} holds {FEWEST - missing} faces, and other scripts take {FEWEST} and more: add photographs, or name "
-            f"a folder prepared at size {size} with --data, whose last faces then fill it up."
+            f"a folder of overlapping regions prepared at size {size} with --data, whose last faces then fill it up."
         )
         return
     with prepared.lock(out / ".lock"):

@@ -205,7 +205,6 @@ def claim(path: Path, remedy: str, **settings) -> None:
         return
     recorded = read_settings(path)
     for name in settings | recorded:
-        if recorded.get(name) != settings.get(name):
-            raise BadInput(
-                f"{path.parent} was made with {name} {recorded.get(name)}, now it is {settings.get(name)}; {remedy}"
-            )
+        before, now = (values.get(name, "as it was without that setting") for values in (recorded, settings))
+        if before != now:
+            raise BadInput(f"{path.parent} was made with {name} {before}, now it is {now}; {remedy}")

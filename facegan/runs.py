@@ -69,6 +69,8 @@ BOUNDS = {
     "feature_matching": (0, 1e9),
     "identity": (0, 1e9),
     "perceptual": (0, 1e9),
+    "color_consistency": (0, 1e9),
+    "face_id_scale": (0, 1e6),
     "map_consistency": (0, 1e9),
     "cycle": (0, 1e9),
     "discriminator_width": (1, 4096),
@@ -180,6 +182,11 @@ def check_split(args, train_numbers: list[int], test_numbers: list[int]) -> None
             raise BadInput(
                 f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
                 f"({len(train_numbers)}): name a new folder with --run, or bring the samples back."
+            )
+        if before["source"].get("regions") != source.get("regions"):
+            raise BadInput(
+                f"{args.run} was trained on {before['source'].get('regions', 'overlapping')} regions, {args.data} has "
+                f"{source.get('regions', 'overlapping')} ones: name a folder prepared with the same --regions."
             )
         same_faces = before["source"]["source"] == source["source"]  # in whatever layout or size they are prepared
         leaked = set(test_numbers) & set(before["train"]) if same_faces else ()
