@@ -148,12 +148,12 @@ def add_routes(app: FastAPI, desk: Desk) -> None:
         if kind not in ("photo", "map"):
             raise BadInput(f"cannot upload a {kind}.")
         name = re.sub(r"[^\w .()-]", "_", Path(name).name)[:80] or "the file"
-        async with reading:  # a few at a time, so that memory is bounded
+        async with reading:  # a few at a time, those that wait to be decoded too, so that memory is bounded
             try:
                 content = await asyncio.wait_for(body(request, uploads.MAX_BYTES, name), 120)
             except asyncio.TimeoutError:  # in Python 3.10 it is not yet TimeoutError
                 raise BadInput(f"{name} came too slowly: try again.") from None
-        return await run_in_threadpool(desk.upload, session, kind, content, name, aligned)
+            return await run_in_threadpool(desk.upload, session, kind, content, name, aligned)
 
     @app.post("/editor/download/{what}")
     async def download(request: Request, what: str):

@@ -9,6 +9,7 @@ import json
 import shutil
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -203,6 +204,25 @@ def test_uploads_are_refused_with_a_sentence_and_do_not_stay(served):
     assert sizes[1] - sizes[0] < 30e6
     assert sizes[2] - sizes[1] < 30e6
     assert ask(served, "/editor/upload/map", bytes(20_000_001))[0] == 400
+
+
+def test_few_uploads_are_held_at_a_time(served, monkeypatch):
+    held, most, lock = [], [], threading.Lock()
+
+    def upload(desk, *asked):
+        with lock:
+            held.append(1)
+            most.append(len(held))
+        time.sleep(0.3)
+        with lock:
+            held.pop()
+        return {}
+
+    monkeypatch.setattr(editor_desk.Desk, "upload", upload)
+    with ThreadPoolExecutor(12) as several:
+        found = several.map(lambda i: ask(served, "/editor/upload/map", b"x")[0], range(12))
+    assert set(found) == {200}
+    assert max(most) <= 4
 
 
 def resident() -> int:
