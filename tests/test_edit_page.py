@@ -619,6 +619,132 @@ def test_a_server_that_does_not_answer_loses_nothing(browser, served, prepared_6
         assert page.locator("#fe-alert").text_content() == ""
 
 
+@pytest.fixture
+def late(page):
+    """late(path, action) -> done: do an action whose answer waits until done() is called."""
+
+    def ask(path: str, action):
+        waiting = []
+        page.route(path, waiting.append, times=1)
+        action()
+        while not waiting:
+            page.wait_for_timeout(20)
+
+        def done():
+            waiting[0].continue_()
+            page.wait_for_timeout(500)
+            settle(page)
+
+        return done
+
+    return ask
+
+
+def test_an_answer_that_comes_during_a_stroke_ends_it(page, late):
+    for what, words_then in (("whole map", "Map of face 1."), ("colours", "Colours of face 1.")):
+        done = late("**/editor/show/1", lambda what=what: take(page, what, 1))
+        before = state(page)
+        page.locator("#fe-canvas").scroll_into_view_if_needed()
+        box = page.locator("#fe-canvas").bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        painted = state(page)["grid"]
+        assert not np.array_equal(painted, before["grid"])
+        done()
+        assert words(page) == words_then
+        page.mouse.move(box["x"] + 5, box["y"] + 5, steps=4)
+        page.mouse.up()
+        page.get_by_role("button", name="Undo").click()
+        np.testing.assert_array_equal(state(page)["grid"], painted)
+        page.get_by_role("button", name="Undo").click()
+        assert state(page)["doc"] == before["doc"]
+
+
+def test_a_face_that_opens_during_a_stroke_is_not_painted_on(page, late):
+    done = late("**/editor/show/2", lambda: take(page, "photo, to edit it", 2))
+    page.evaluate(FINGER, ["pointerdown", 11, 0.5, 0.5])
+    done()
+    page.evaluate(FINGER, ["pointermove", 11, 0.6, 0.6])
+    page.evaluate(FINGER, ["pointerup", 11, 0.6, 0.6])
+    assert state(page)["face"] == "2"
+    assert (state(page)["grid"] == editing.UNPAINTED).all()
+    take(page, "photo, to edit it", FACE)
+    page.wait_for_function(f"faceEditor.state().face === '{FACE}'")
+    assert (state(page)["grid"] == 4).any()  # what was painted so far is that face's
+
+
+def test_the_newest_action_wins(page, late):
+    done = late("**/editor/show/1", lambda: take(page, "whole map", 1))
+    take(page, "whole map", 3)
+    page.wait_for_function("document.getElementById('fe-status').textContent === 'Map of face 3.'")
+    done()
+    assert state(page)["doc"]["map"] == "3"
+    page.get_by_role("button", name="Save this edit").click()
+    page.get_by_role("button", name="Start over").click()
+    done = late("**/editor/show/3", lambda: page.get_by_role("button", name="Restore the edit").click())
+    take(page, "photo, to edit it", 5)
+    page.wait_for_function("faceEditor.state().face === '5'")
+    done()
+    assert (state(page)["face"], state(page)["doc"]["map"]) == ("5", None)
+
+
+def test_a_region_is_borrowed_without_its_photo_and_late_strokes_stay(page, late):
+    page.route("**/editor/show/1", lambda route: route.abort())
+    done = late("**/editor/borrow", lambda: take(page, "mouth", 1))
+    page.keyboard.press("6")
+    stroke(page, (5, 5), (15, 5))
+    drawn = state(page)["grid"] == 6
+    assert drawn.any()
+    done()
+    assert words(page) == "mouth of face 1."
+    assert (state(page)["grid"][drawn] == 6).all()
+
+
+def test_an_edit_whose_borrowed_map_is_gone_is_not_overwritten(browser, served):
+    with opened(browser, served) as page:
+        take(page, "photo, to edit it", 2)
+        page.wait_for_function("faceEditor.state().face === '2'")
+        ids = as_png(editing.full_labels(np.full((S, S), 4)))
+        page.get_by_label("Label map").set_input_files({"name": "m.png", "mimeType": "image/png", "buffer": ids})
+        page.wait_for_function("document.getElementById('fe-status').textContent === 'Your map.'")
+        kept = "JSON.parse(Object.entries(localStorage).find(([name]) => name.endsWith(':edits'))[1])['2'].map"
+        name = page.evaluate(kept)
+        assert name.startswith("own-")
+        take(page, "photo, to edit it", FACE)
+        page.wait_for_function(f"faceEditor.state().face === '{FACE}'")
+        served.uploads.kept.clear()
+        take(page, "photo, to edit it", 2)
+        page.wait_for_function("document.getElementById('fe-alert').textContent.includes('upload it again')")
+        assert state(page)["face"] == str(FACE)
+        assert page.evaluate(kept) == name
+
+
+def test_a_full_storage_is_not_called_saved(page):
+    page.evaluate("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    stroke(page, (20, 20), (40, 40))
+    assert "keeps no more edits: download it" in page.locator("#fe-alert").text_content()
+    page.get_by_role("button", name="Save this edit").click()
+    assert words(page) == "Not saved."
+
+
+def test_a_failure_of_the_pages_own_is_told_and_not_tried_for_ever(page, served):
+    before = len(served.paints)
+    page.evaluate("window.createImageBitmap = () => Promise.reject(new Error('no such picture'))")
+    stroke(page, (20, 20), (40, 40))
+    page.wait_for_function("document.getElementById('fe-alert').textContent === 'no such picture'")
+    settle(page)
+    page.wait_for_timeout(2500)
+    assert len(served.paints) == before + 1
+
+
+def test_a_cancelled_stroke_is_not_in_the_result(page, prepared_64):
+    page.evaluate(FINGER, ["pointerdown", 11, 0.5, 0.5])
+    page.evaluate("faceEditor.keep(true)")  # asks for a picture, with what is drawn so far
+    settle(page)
+    page.evaluate(FINGER, ["pointercancel", 11, 0.5, 0.5])
+    np.testing.assert_array_equal(result(page), editing.read_face(prepared_64, FACE).image)
+
+
 FINGER = """
 ([kind, id, x, y]) => {
   const canvas = document.getElementById("fe-canvas"), box = canvas.getBoundingClientRect();
