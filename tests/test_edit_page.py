@@ -625,7 +625,7 @@ def late(page):
 
     def ask(path: str, action):
         waiting = []
-        page.route(path, waiting.append, times=1)
+        page.route(path, lambda route: waiting.append(route), times=1)
         action()
         while not waiting:
             page.wait_for_timeout(20)
@@ -720,7 +720,7 @@ def test_an_edit_whose_borrowed_map_is_gone_is_not_overwritten(browser, served):
 
 
 def test_a_full_storage_is_not_called_saved(page):
-    page.evaluate("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('full'); }; }")
     stroke(page, (20, 20), (40, 40))
     assert "keeps no more edits: download it" in page.locator("#fe-alert").text_content()
     page.get_by_role("button", name="Save this edit").click()
@@ -729,7 +729,7 @@ def test_a_full_storage_is_not_called_saved(page):
 
 def test_a_failure_of_the_pages_own_is_told_and_not_tried_for_ever(page, served):
     before = len(served.paints)
-    page.evaluate("window.createImageBitmap = () => Promise.reject(new Error('no such picture'))")
+    page.evaluate("() => { window.createImageBitmap = () => Promise.reject(new Error('no such picture')); }")
     stroke(page, (20, 20), (40, 40))
     page.wait_for_function("document.getElementById('fe-alert').textContent === 'no such picture'")
     settle(page)
