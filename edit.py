@@ -128,7 +128,11 @@ def own_map(args: Args, labels: np.ndarray) -> editing.FaceMap:
 
 
 def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Face, str]:
-    """A photograph as a face to edit, prepared as parse_face.py --photo does, and a note on it. Raises BadInput."""
+    """A photograph as a face to edit, and a note on it. Raises BadInput.
+
+    It is found, cut out and parsed as parse_face.py --photo does; but cut out at 512 x 512 even where it is larger, and
+    with no JPEG in between, so that its pixels are not those of the folder which that makes.
+    """
     network = parser(args)
     photo, note = uploads.photo(content, name, aligned)
     seen = align.resized(photo, network.input_shape[1] / len(photo)).astype(np.float32) / 255
@@ -138,7 +142,9 @@ def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Fac
     image = align.resized(photo, prepared.describe(args.data)["size"] / len(photo))
     face_map = own_map(args, labels)
     colors = regions.mean_colors(image, face_map.masks)
-    return Face(image, face_map, colors, face_recognition.face_id(image)[0]), note
+    numbers, detected, _ = face_recognition.face_id(image)
+    blind = "" if detected else "no face was detected for its identity, which is the whole frame's"
+    return Face(image, face_map, colors, numbers), "; ".join(filter(None, (note, blind)))
 
 
 # --- without a browser ------------------------------------------------------------------------------------------------
@@ -235,9 +241,11 @@ def check_flags(args: Args) -> None:
         raise BadInput(f"--save-map {args.save_map}: the map is a .png.")
     if args.save_sample and args.save_sample.suffix != ".npz":
         raise BadInput(f"--save-sample {args.save_sample}: the edited face is an .npz.")
-    alone = [args.photo, args.label_map, args.borrow, args.color, args.save_map, args.save_sample]
-    if not args.out and any(alone):
+    alone = [args.photo, args.label_map, args.borrow, args.color, args.save_map, args.save_sample, args.aligned]
+    if not args.out and (any(alone) or not args.keep):
         raise BadInput("say where the result goes, --out edited.png; without it a page opens, where all this is there.")
+    if args.aligned and not args.photo:
+        raise BadInput("--aligned says how --photo PICTURE is cut: name one.")
     for path in (args.out, args.save_map, args.save_sample):
         if path and not path.parent.is_dir():
             raise BadInput(f"no folder {path.parent}: make it, or name another file.")

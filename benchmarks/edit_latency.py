@@ -92,7 +92,8 @@ window.measured = [];
 window.addEventListener("pointerup", () => {
   const sign = () => %s, begun = performance.now(), before = sign();
   (function look() {
-    if (sign() !== before) measured.push(performance.now() - begun); else requestAnimationFrame(look);
+    const now = sign();  // 0: the next picture is still loading
+    if (now && now !== before) measured.push(performance.now() - begun); else requestAnimationFrame(look);
   })();
 }, true);
 """

@@ -259,7 +259,7 @@ def changed(edit: Edit) -> np.ndarray:
 
 def share(edit: Edit) -> np.ndarray:
     """How much of each pixel is painted when the rest of the photograph is kept, (S, S) float32: 1 where changed()
-    says so, falling to 0 within S / 32 pixels, 0 further away and in the background."""
+    says so, falling to 0 at a distance of S / 32 + 1 pixels, 0 further away and in the background."""
     differs = changed(edit)
     if not differs.any():
         return np.zeros(differs.shape, np.float32)

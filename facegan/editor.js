@@ -27,7 +27,7 @@ async function ask(path, content, type) {
     options.body = type ? content : JSON.stringify(content);
     options.headers["content-type"] = type || "application/json";
   }
-  const answer = await fetch("/editor/" + path, options);
+  const answer = await fetch("/editor/" + path, options).catch(unreachable);
   if (answer.ok) return answer;
   let told = null;
   try { told = (await answer.json()).error; } catch { /* no sentence came */ }
@@ -35,6 +35,8 @@ async function ask(path, content, type) {
   error.status = answer.status;
   throw error;
 }
+
+const unreachable = error => { error.unreachable = true; throw error; };
 
 function session() {
   return kept("session", () => about && about.session) || "";
@@ -77,8 +79,8 @@ async function refresh() {
     number = wanted;
     const of = face, since = changedAt;
     try {
-      const answer = await ask("paint", {...request(), number});
-      const picture = await bitmap(await answer.blob());
+      const answer = await ask("paint", request());
+      const picture = await bitmap(await answer.blob().catch(unreachable));
       if (of === face) {
         edited.getContext("2d").drawImage(picture, 0, 0);
         drawResult();
@@ -88,7 +90,7 @@ async function refresh() {
       troubled = false;
     } catch (error) {
       troubled = true;
-      if (error.status) {
+      if (!error.unreachable) {
         warn(error.message);
       } else {  // nobody there: the edit is safe here, so try again
         warn("The server does not answer. Your edit is kept in this browser; trying again ...");
@@ -127,13 +129,23 @@ function remember(name, value) {
   try { localStorage.setItem(store(name), JSON.stringify(value)); return true; } catch { return false; }
 }
 
+const FULL = "This browser keeps no more edits: download it.";
+
 function keepEdit() {  // each face's edit, the newest MOST_KEPT of them
   const edits = kept("edits", () => ({}));
   if (isEdited()) edits[face.name] = {...doc, grid: encode(doc.grid), time: Date.now()};
   else delete edits[face.name];
   const names = Object.keys(edits).sort((a, b) => edits[b].time - edits[a].time);
-  for (const name of names.slice(MOST_KEPT)) delete edits[name];
-  while (!remember("edits", edits) && names.length > 1) delete edits[names.pop()];
+  const dropped = names.splice(MOST_KEPT);
+  for (const name of dropped) delete edits[name];
+  let fits = remember("edits", edits);
+  while (!fits && names.length > 1) {
+    dropped.push(names.pop());
+    delete edits[dropped.at(-1)];
+    fits = remember("edits", edits);
+  }
+  if (!fits && isEdited()) warn(FULL);
+  if (fits && dropped.length) warn("This browser keeps no more edits: that of " + dropped.map(nameOf).join(", ") + " is dropped.");
   remember("last", face.name);
 }
 
@@ -152,7 +164,12 @@ function pushUndo(before) {
   undone = [];
 }
 
+// Actions that wait for the server: only the newest may change the edit when its answer comes.
+let turns = 0;
+const turn = () => { const mine = ++turns; return () => mine === turns; };
+
 function change(words, action) {
+  endStroke();
   pushUndo(snapshot());
   action();
   changed(words);
@@ -166,6 +183,7 @@ function changed(words) {
 }
 
 function step(from, to, word) {
+  endStroke();
   if (!from.length) return say("Nothing to " + word + ".");
   to.push(snapshot());
   ({under, doc} = from.pop());
@@ -183,41 +201,54 @@ async function source(name) {
 }
 
 async function open(name, edit = null) {
-  const found = await source(name);
+  const newest = turn(), found = await source(name);
   if (!found.photo) throw new Error("That is a map alone: it has no photograph.");
   const picture = await bitmap(new Blob([Uint8Array.from(atob(found.photo), c => c.charCodeAt(0))]));
   const before = edit || kept("edits", () => ({}))[name];
-  const lent = before && before.map ? await source(before.map).catch(() => null) : null;
+  const lent = before && before.map ? await source(before.map) : null;  // gone: the edit stays stored as it is
+  if (!newest()) return false;
+  endStroke();
+  pan = null;
   face = found;
   for (const canvas of [photo, original, edited]) canvas.getContext("2d").drawImage(picture, 0, 0);
   done = []; undone = [];
   under = lent ? lent.own : face.own;
-  doc = before ? {...blank(), map: lent && before.map, grid: decode(before.grid), colors: before.colors,
+  doc = before ? {...blank(), map: before.map, grid: decode(before.grid), colors: before.colors,
                   identity: before.identity} : blank();
   view = {scale: 1, x: 0, y: 0};
   const opened = nameOf(name);
   changed(opened[0].toUpperCase() + opened.slice(1) + (isEdited() ? ", with your edit as you left it." : ": paint on its map, or borrow from another face."));
+  return true;
 }
 
 async function borrow(name) {
-  const who = nameOf(name);
-  if (taking.startsWith("photo")) return open(name);
-  if (taking === "identity") return change("Identity of " + who + ".", () => { doc.identity = name; });
-  const of = face, what = taking, sent = doc.grid.slice(), other = await source(name);
-  if (what === "colours" && of === face) {
-    change("Colours of " + who + ".", () => {
+  const who = nameOf(name), what = taking;
+  if (what.startsWith("photo")) return open(name);
+  needFace();
+  if (what === "identity") return change("Identity of " + who + ".", () => { doc.identity = name; });
+  const newest = turn();
+  if (what === "colours" || what === "whole map") {
+    const other = await source(name);
+    if (!newest()) return;
+    if (what === "whole map") return lend(name, other, "Map of " + who + ".");
+    return change("Colours of " + who + ".", () => {
       doc.colors = doc.colors.map((color, i) => other.has[i] ? other.colors[i] : color);
     });
-  } else if (what === "whole map" && of === face) {
-    change("Map of " + who + ".", () => { doc.map = name; under = other.own; doc.grid.fill(UNPAINTED); });
-  } else if (of === face) {
-    const asked = {...request(), grid: encode(sent), region: what, from: name};
-    const borrowed = decode((await (await ask("borrow", asked)).json()).grid);
-    if (of !== face) return;
-    change(what + " of " + who + ".", () => {  // what was painted meanwhile stays
-      borrowed.forEach((value, i) => { if (value !== sent[i]) doc.grid[i] = value; });
-    });
   }
+  const sent = doc.grid.slice(), asked = {...request(), region: what, from: name};
+  const borrowed = decode((await (await ask("borrow", asked)).json()).grid);
+  if (!newest()) return;
+  change(what + " of " + who + ".", () => {  // what was painted meanwhile stays
+    borrowed.forEach((value, i) => { if (value !== sent[i]) doc.grid[i] = value; });
+  });
+}
+
+function lend(name, other, words) {
+  change(words, () => { doc.map = name; under = other.own; doc.grid.fill(UNPAINTED); });
+}
+
+function needFace() {
+  if (!face) throw new Error("No face is open: take the photo of one first, or upload yours.");
 }
 
 // --- painting --------------------------------------------------------------------------------------------------------
@@ -296,7 +327,7 @@ function down(event) {
   pointers.set(event.pointerId, event);
   try { canvas().setPointerCapture(event.pointerId); } catch { /* a pointer that is gone already */ }
   if (pointers.size === 2) {  // a second finger: it was no stroke
-    if (stroke) { doc.grid = stroke.before.doc.grid; stroke = null; }
+    if (stroke) cancelStroke();
     pan = {...view, fingers: [...pointers.values()]};
     return show();
   }
@@ -339,10 +370,21 @@ function up(event) {
   if (!pointers.delete(event.pointerId)) return;
   if (pan) { if (!pointers.size) pan = null; return; }
   if (!stroke) return;
+  if (event.type === "pointercancel") cancelStroke(); else endStroke();
+}
+
+function endStroke() {  // also where it is cut short: what changes the edit meanwhile comes after it, and undo takes it first
+  if (!stroke) return;
   const before = stroke.before;
   stroke = null;
-  if (event.type === "pointercancel") { doc.grid = before.doc.grid; return show(); }
   finish(before, "Painted " + what() + ".");
+}
+
+function cancelStroke() {  // a picture with a part of it may be asked for already, so ask anew
+  doc.grid = stroke.before.doc.grid;
+  stroke = null;
+  show();
+  refresh();
 }
 
 // --- drawing ---------------------------------------------------------------------------------------------------------
@@ -461,7 +503,7 @@ function colorControls(number, name) {
   let dragging = false;  // one drag through the picker is one step of undo
   input.addEventListener("input", () => {
     if (!face) return;
-    if (!dragging) pushUndo(snapshot());
+    if (!dragging) { endStroke(); pushUndo(snapshot()); }
     dragging = true;
     doc.colors[number - 1] = input.value;
     changed("Colour of " + name + ".");
@@ -529,10 +571,13 @@ function save() {
   small.width = small.height = 96;
   small.getContext("2d").drawImage(edited, 0, 0, 96, 96);
   const entry = {...doc, grid: encode(doc.grid), time: Date.now(), picture: small.toDataURL("image/jpeg", .8)};
-  const strip = [entry, ...saved()].slice(0, MOST_SAVED);
-  while (!remember("saved", strip) && strip.length > 1) strip.pop();
+  const all = [entry, ...saved()], strip = all.slice(0, MOST_SAVED);
+  let fits = remember("saved", strip);
+  while (!fits && strip.length > 1) { strip.pop(); fits = remember("saved", strip); }
   drawStrip();
-  say("Saved. " + saved().length + " in the strip.");
+  if (!fits) { say("Not saved."); return warn(FULL); }
+  const dropped = all.length - strip.length;
+  say("Saved. " + strip.length + " in the strip" + (dropped ? "; no more fit, so " + dropped + " older went." : "."));
 }
 
 function drawStrip() {
@@ -557,8 +602,9 @@ function drawStrip() {
 }
 
 async function restore(entry) {
-  if (entry.face !== face.name) return open(entry.face, entry);
-  const lent = entry.map ? await source(entry.map) : face;
+  if (!face || entry.face !== face.name) return open(entry.face, entry);
+  const newest = turn(), lent = entry.map ? await source(entry.map) : face;
+  if (!newest()) return;
   change("Restored.", () => {
     under = lent.own;
     doc = {...blank(), map: entry.map, grid: decode(entry.grid), colors: entry.colors, identity: entry.identity};
@@ -586,17 +632,21 @@ async function upload(input, kind) {
   const file = input.files[0];
   input.value = "";
   if (!file) return;
+  if (kind === "map") needFace();
   if (file.size > about.maxBytes) throw new Error(file.name + " is larger than " + about.maxBytes / 1e6 + " MB: save it smaller.");
   say("Reading " + file.name + " ...");
+  const newest = turn(), late = file.name + " came after you had gone on: upload it again.";
   const query = "?name=" + encodeURIComponent(file.name) + "&aligned=" + at("fe-aligned").checked;
   try {
     const {name, note} = await (await ask("upload/" + kind + query, file, "application/octet-stream")).json();
+    if (!newest()) throw new Error(late);
     if (kind === "photo") {
-      await open(name);
+      if (!await open(name)) throw new Error(late);
       say("Your photo" + (note ? ", " + note : "") + ": paint on its map, or borrow from another face.");
     } else {
       const lent = await source(name);
-      change("Your map.", () => { doc.map = name; under = lent.own; doc.grid.fill(UNPAINTED); });
+      if (!newest()) throw new Error(late);
+      lend(name, lent, "Your map.");
     }
   } catch (error) { say("Not taken."); throw error; }
 }
@@ -662,7 +712,7 @@ async function start() {
   setRegion(4);
   setSize(Math.max(4, about.size / 20));
   drawStrip();
-  const names = about.first !== null ? [about.first] : [kept("last"), about.any].filter(name => name !== null);
+  const names = [about.first === null ? kept("last") : about.first, about.any].filter(name => name !== null);
   await showFaces(/^\d+$/.test(names[0]) ? names[0] : about.any);
   for (const name of names) {
     try { await open(String(name)); break; } catch (error) { warn(error.message); }

@@ -56,7 +56,8 @@ class Gone(BadInput):
 
 class Uploads:
     """What was uploaded, by session: what was used last stays, up to a number and a size, until it lies idle. A session
-    has OF_ONE at most, so that nobody pushes out what others use."""
+    has OF_ONE at most, so one page alone does not push out what others use. Who wants to can: a session is any name
+    that a request gives, and with enough of them all others' uploads go."""
 
     OF_ONE = 8
 

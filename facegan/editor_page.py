@@ -148,12 +148,12 @@ def add_routes(app: FastAPI, desk: Desk) -> None:
         if kind not in ("photo", "map"):
             raise BadInput(f"cannot upload a {kind}.")
         name = re.sub(r"[^\w .()-]", "_", Path(name).name)[:80] or "the file"
-        async with reading:  # a few at a time, so that memory is bounded
+        async with reading:  # a few at a time, those that wait to be decoded too, so that memory is bounded
             try:
                 content = await asyncio.wait_for(body(request, uploads.MAX_BYTES, name), 120)
             except asyncio.TimeoutError:  # in Python 3.10 it is not yet TimeoutError
                 raise BadInput(f"{name} came too slowly: try again.") from None
-        return await run_in_threadpool(desk.upload, session, kind, content, name, aligned)
+            return await run_in_threadpool(desk.upload, session, kind, content, name, aligned)
 
     @app.post("/editor/download/{what}")
     async def download(request: Request, what: str):
@@ -166,7 +166,8 @@ def add_routes(app: FastAPI, desk: Desk) -> None:
 
 class Guard:
     """Lets through what OPEN names and hosts allow, and adds HEADERS. hosts: a page of another site whose name was made
-    to point at this machine is not answered."""
+    to point at this machine is not answered. Nor is one that says of itself to be of another site, nor a browser that
+    asks ahead for it (OPTIONS); and no other site's page can show what our routes answer."""
 
     def __init__(self, app, uploads: Uploads, hosts: set[str] | None):
         self.app, self.uploads, self.hosts = app, uploads, hosts
@@ -177,14 +178,21 @@ class Guard:
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close"})
         self.uploads.forget_idle()
-        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        headers = dict(scope["headers"])
+        host, origin = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"origin"))
         allowed = self.hosts is None or re.sub(r":\d+$", "", host) in self.hosts
         if not allowed or not is_open(scope["path"]):
             return await JSONResponse({"error": "not found"}, 404)(scope, receive, send)
+        if origin and origin.partition("://")[2] != host:
+            return await JSONResponse({"error": "another site's page may not ask"}, 403)(scope, receive, send)
+        ours = scope["path"].startswith("/editor/")
+        if ours and scope["method"] not in ("GET", "HEAD", "POST"):
+            return await JSONResponse({"error": "only GET, HEAD and POST"}, 405)(scope, receive, send)
+        added = HEADERS | ({"cross-origin-resource-policy": "same-origin"} if ours else {})
 
         async def send_with_headers(message):
             if message["type"] == "http.response.start":
-                extra = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                extra = [(name.encode(), value.encode()) for name, value in added.items()]
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 

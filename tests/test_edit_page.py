@@ -9,6 +9,7 @@ import json
 import shutil
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -139,6 +140,31 @@ def test_another_host_name_and_a_request_without_session_are_not_answered(served
         assert ask(served, "/editor/paint", asked(), session=session)[0] == 400
 
 
+@pytest.mark.parametrize("path", ["/", "/editor/about", "/editor/thumbnail/8"])
+def test_another_sites_page_is_not_answered(served, path):
+    here = f"127.0.0.1:{served.port}"
+
+    def answer(method: str, origin: str | None) -> tuple[int, dict]:
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+        connection.request(method, path, headers={"origin": origin} if origin else {})
+        found = connection.getresponse()
+        found.read()
+        connection.close()
+        return found.status, {name.lower(): value for name, value in found.getheaders()}
+
+    for origin in ("http://evil.example", "http://127.0.0.1:1", f"http://evil.{here}", "null"):
+        for method in ("GET", "POST", "OPTIONS"):
+            status, headers = answer(method, origin)
+            assert status == 403
+            assert "access-control-allow-origin" not in headers
+    for origin in (f"http://{here}", None):
+        status, headers = answer("GET", origin)
+        assert status == 200
+        if path != "/":
+            assert headers["cross-origin-resource-policy"] == "same-origin"
+            assert [answer(method, origin)[0] for method in ("OPTIONS", "PUT", "DELETE", "PATCH")] == [405] * 4
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -203,6 +229,25 @@ def test_uploads_are_refused_with_a_sentence_and_do_not_stay(served):
     assert sizes[1] - sizes[0] < 30e6
     assert sizes[2] - sizes[1] < 30e6
     assert ask(served, "/editor/upload/map", bytes(20_000_001))[0] == 400
+
+
+def test_few_uploads_are_held_at_a_time(served, monkeypatch):
+    held, most, lock = [], [], threading.Lock()
+
+    def upload(desk, *asked):
+        with lock:
+            held.append(1)
+            most.append(len(held))
+        time.sleep(0.3)
+        with lock:
+            held.pop()
+        return {}
+
+    monkeypatch.setattr(editor_desk.Desk, "upload", upload)
+    with ThreadPoolExecutor(12) as several:
+        found = several.map(lambda i: ask(served, "/editor/upload/map", b"x")[0], range(12))
+    assert set(found) == {200}
+    assert max(most) <= 4
 
 
 def resident() -> int:
@@ -466,7 +511,8 @@ def test_everything_on_the_page_has_a_name(page):
     nameless = page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, textarea, canvas, img")].filter(x =>
              x.offsetParent !== null && !x.closest("label")?.textContent.trim() && !x.getAttribute("aria-label") &&
-             !x.textContent.trim() && !x.title && !(x.labels && x.labels.length) && x.alt === undefined
+             !x.textContent.trim() && !x.title && !(x.labels && x.labels.length) &&
+             !(x.tagName === "IMG" && x.hasAttribute("alt"))
            ).map(x => x.outerHTML.slice(0, 200))"""
     )
     assert nameless == []
@@ -571,6 +617,132 @@ def test_a_server_that_does_not_answer_loses_nothing(browser, served, prepared_6
         edit = edit_of(page, prepared_64)
         np.testing.assert_array_equal(result(page), editing.composite(edit, served.studio.paint(edit)))
         assert page.locator("#fe-alert").text_content() == ""
+
+
+@pytest.fixture
+def late(page):
+    """late(path, action) -> done: do an action whose answer waits until done() is called."""
+
+    def ask(path: str, action):
+        waiting = []
+        page.route(path, lambda route: waiting.append(route), times=1)
+        action()
+        while not waiting:
+            page.wait_for_timeout(20)
+
+        def done():
+            waiting[0].continue_()
+            page.wait_for_timeout(500)
+            settle(page)
+
+        return done
+
+    return ask
+
+
+def test_an_answer_that_comes_during_a_stroke_ends_it(page, late):
+    for what, words_then in (("whole map", "Map of face 1."), ("colours", "Colours of face 1.")):
+        done = late("**/editor/show/1", lambda what=what: take(page, what, 1))
+        before = state(page)
+        page.locator("#fe-canvas").scroll_into_view_if_needed()
+        box = page.locator("#fe-canvas").bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        painted = state(page)["grid"]
+        assert not np.array_equal(painted, before["grid"])
+        done()
+        assert words(page) == words_then
+        page.mouse.move(box["x"] + 5, box["y"] + 5, steps=4)
+        page.mouse.up()
+        page.get_by_role("button", name="Undo").click()
+        np.testing.assert_array_equal(state(page)["grid"], painted)
+        page.get_by_role("button", name="Undo").click()
+        assert state(page)["doc"] == before["doc"]
+
+
+def test_a_face_that_opens_during_a_stroke_is_not_painted_on(page, late):
+    done = late("**/editor/show/2", lambda: take(page, "photo, to edit it", 2))
+    page.evaluate(FINGER, ["pointerdown", 11, 0.5, 0.5])
+    done()
+    page.evaluate(FINGER, ["pointermove", 11, 0.6, 0.6])
+    page.evaluate(FINGER, ["pointerup", 11, 0.6, 0.6])
+    assert state(page)["face"] == "2"
+    assert (state(page)["grid"] == editing.UNPAINTED).all()
+    take(page, "photo, to edit it", FACE)
+    page.wait_for_function(f"faceEditor.state().face === '{FACE}'")
+    assert (state(page)["grid"] == 4).any()  # what was painted so far is that face's
+
+
+def test_the_newest_action_wins(page, late):
+    done = late("**/editor/show/1", lambda: take(page, "whole map", 1))
+    take(page, "whole map", 3)
+    page.wait_for_function("document.getElementById('fe-status').textContent === 'Map of face 3.'")
+    done()
+    assert state(page)["doc"]["map"] == "3"
+    page.get_by_role("button", name="Save this edit").click()
+    page.get_by_role("button", name="Start over").click()
+    done = late("**/editor/show/3", lambda: page.get_by_role("button", name="Restore the edit").click())
+    take(page, "photo, to edit it", 5)
+    page.wait_for_function("faceEditor.state().face === '5'")
+    done()
+    assert (state(page)["face"], state(page)["doc"]["map"]) == ("5", None)
+
+
+def test_a_region_is_borrowed_without_its_photo_and_late_strokes_stay(page, late):
+    page.route("**/editor/show/1", lambda route: route.abort())
+    done = late("**/editor/borrow", lambda: take(page, "mouth", 1))
+    page.keyboard.press("6")
+    stroke(page, (5, 5), (15, 5))
+    drawn = state(page)["grid"] == 6
+    assert drawn.any()
+    done()
+    assert words(page) == "mouth of face 1."
+    assert (state(page)["grid"][drawn] == 6).all()
+
+
+def test_an_edit_whose_borrowed_map_is_gone_is_not_overwritten(browser, served):
+    with opened(browser, served) as page:
+        take(page, "photo, to edit it", 2)
+        page.wait_for_function("faceEditor.state().face === '2'")
+        ids = as_png(editing.full_labels(np.full((S, S), 4)))
+        page.get_by_label("Label map").set_input_files({"name": "m.png", "mimeType": "image/png", "buffer": ids})
+        page.wait_for_function("document.getElementById('fe-status').textContent === 'Your map.'")
+        kept = "JSON.parse(Object.entries(localStorage).find(([name]) => name.endsWith(':edits'))[1])['2'].map"
+        name = page.evaluate(kept)
+        assert name.startswith("own-")
+        take(page, "photo, to edit it", FACE)
+        page.wait_for_function(f"faceEditor.state().face === '{FACE}'")
+        served.uploads.kept.clear()
+        take(page, "photo, to edit it", 2)
+        page.wait_for_function("document.getElementById('fe-alert').textContent.includes('upload it again')")
+        assert state(page)["face"] == str(FACE)
+        assert page.evaluate(kept) == name
+
+
+def test_a_full_storage_is_not_called_saved(page):
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('full'); }; }")
+    stroke(page, (20, 20), (40, 40))
+    assert "keeps no more edits: download it" in page.locator("#fe-alert").text_content()
+    page.get_by_role("button", name="Save this edit").click()
+    assert words(page) == "Not saved."
+
+
+def test_a_failure_of_the_pages_own_is_told_and_not_tried_for_ever(page, served):
+    before = len(served.paints)
+    page.evaluate("() => { window.createImageBitmap = () => Promise.reject(new Error('no such picture')); }")
+    stroke(page, (20, 20), (40, 40))
+    page.wait_for_function("document.getElementById('fe-alert').textContent === 'no such picture'")
+    settle(page)
+    page.wait_for_timeout(2500)
+    assert len(served.paints) == before + 1
+
+
+def test_a_cancelled_stroke_is_not_in_the_result(page, prepared_64):
+    page.evaluate(FINGER, ["pointerdown", 11, 0.5, 0.5])
+    page.evaluate("faceEditor.keep(true)")  # asks for a picture, with what is drawn so far
+    settle(page)
+    page.evaluate(FINGER, ["pointercancel", 11, 0.5, 0.5])
+    np.testing.assert_array_equal(result(page), editing.read_face(prepared_64, FACE).image)
 
 
 FINGER = """

@@ -346,6 +346,9 @@ def test_a_run_that_sees_the_photograph_edits_too(trained, prepared_64, call, tm
         (("--sample", 8, "--color", "hat=#000000", "--out", "x.png"), "the regions are skin, eyes"),
         (("--sample", 8, "--color", "hair=red", "--out", "x.png"), "'red' is no colour"),
         (("--sample", 8, "--borrow", "hair:1"), "--out edited.png"),
+        (("--sample", 8, "--no-keep"), "--out edited.png"),
+        (("--aligned",), "--out edited.png"),
+        (("--sample", 8, "--aligned", "--out", "x.png"), "--aligned says how --photo PICTURE is cut"),
         (("--sample", 8, "--out", "x.jpg"), "the result is a .png"),
         (("--sample", 8, "--out", "nowhere/x.png"), "no folder nowhere"),
         (("--photo", "me.jpg", "--out", "x.png"), "no file me.jpg"),
@@ -391,8 +394,15 @@ def test_an_own_photograph_is_prepared_as_the_scripts_do(prepared_64, raw, monke
     monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
     monkeypatch.setattr(script.parse_face, "full_map", lambda network, photo: true)
     args = script.Args(data=prepared_64)
-    face, _ = script.own_photo(args, (raw / "CelebA-HQ-img" / "1.jpg").read_bytes(), "me.jpg", aligned=True)
+    content = (raw / "CelebA-HQ-img" / "1.jpg").read_bytes()
+    face, _ = script.own_photo(args, content, "me.jpg", aligned=True)
     there = editing.read_face(prepared_64, 1)
     np.testing.assert_array_equal(face.image, there.image)
     np.testing.assert_array_equal(face.map.labels, there.map.labels)
     np.testing.assert_allclose(face.face_id, there.face_id, atol=1e-6)
+    for detected in (True, False):
+        monkeypatch.setattr(
+            script.face_recognition, "face_id", lambda image, found=detected: (face.face_id, found, None)
+        )
+        _, note = script.own_photo(args, content, "me.jpg", aligned=True)
+        assert ("no face was detected" in note) is not detected
