@@ -20,9 +20,9 @@ from facegan import checkpoints, report, runs, runtime
 from facegan.errors import BadInput
 
 STEPS_OF_AN_EPOCH = 2  # eight training faces, four a batch
-SMOOTH = "--identity 0 --perceptual 0 --learning-rate 1e-4 --discriminator-learning-rate 1e-4".split()
-"""dlib's network and large steps magnify differences in the last bits: after four steps of the default recipe they are as
-large as what was learnt."""
+SMOOTH = ["--identity", "0", "--perceptual", "0", "--learning-rate", "1e-4", "--discriminator-learning-rate", "1e-4"]
+"""dlib's network and large steps magnify differences in the last bits: after four steps of the default recipe they are
+as large as what was learnt."""
 TRAINED = {
     pix2pix: ["--epochs", "2", *SMOOTH],
     pix2pix_v2: ["--epochs", "1", *SMOOTH],
