@@ -179,7 +179,8 @@ def Generator(args: Args) -> keras.Model:
     masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
     code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
 
-    scaled = code * keras.ops.array([1.0] * pipeline.COLORS + [args.face_id_scale] * pipeline.FACE_ID)  # (B, 149)
+    face_id = layers.Rescaling(args.face_id_scale)(code[:, pipeline.COLORS :])  # (B, 128)
+    scaled = layers.Concatenate()([code[:, : pipeline.COLORS], face_id])  # (B, 149)
 
     modulation = {} if args.modulation == "none" else {"code": scaled}
     if args.modulation == "regions":

@@ -170,7 +170,8 @@ def Generator(args: Args) -> keras.Model:
     code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
 
     inputs = [masks_and_colors, code]
-    code = code * keras.ops.array([1.0] * pipeline.COLORS + [args.face_id_scale] * pipeline.FACE_ID)  # (B, 149)
+    face_id = layers.Rescaling(args.face_id_scale)(code[:, pipeline.COLORS :])  # (B, 128)
+    code = layers.Concatenate()([code[:, : pipeline.COLORS], face_id])  # (B, 149)
     x, skips = masks_and_colors, []
     if args.condition == "pair":
         inputs.append(layers.Input((args.size, args.size, 3)))
