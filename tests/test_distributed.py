@@ -183,8 +183,8 @@ def killed(prepared_64, tmp_path_factory) -> SimpleNamespace:
     """Two machines, of which the second was killed at step 3; it had a run folder of its own, to see what it writes."""
     folder, ports = tmp_path_factory.mktemp("two-machines"), free_ports()
     commands = [
-        ["pix2pix.py", *training(prepared_64, folder / "run", "--epochs", 2)],
-        ["-c", KILLED_AT_STEP_3, *training(prepared_64, folder / "second", "--epochs", 2)],
+        ["pix2pix.py", *training(prepared_64, folder / "run", *TRAINED[pix2pix])],
+        ["-c", KILLED_AT_STEP_3, *training(prepared_64, folder / "second", *TRAINED[pix2pix])],
     ]
     first, second = run_machines(commands, [tf_config(ports, i) for i in range(2)])
     return SimpleNamespace(run=folder / "run", folder_of_second=folder / "second", first=first, second=second)
@@ -193,7 +193,7 @@ def killed(prepared_64, tmp_path_factory) -> SimpleNamespace:
 @pytest.fixture(scope="module")
 def resumed(killed, prepared_64) -> SimpleNamespace:
     """Both machines started again, by Slurm this time, in one run folder; --test is told another --out on each."""
-    flags = training(prepared_64, killed.run, "--epochs", 2, "--test")
+    flags = training(prepared_64, killed.run, *TRAINED[pix2pix], "--test")
     outs = [killed.run.parent / f"out{i}" for i in range(2)]
     commands, ports = [["pix2pix.py", *flags, "--out", out] for out in outs], free_ports()
     first, second = run_machines(commands, [slurm(ports, i) for i in range(2)])
