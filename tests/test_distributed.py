@@ -43,8 +43,8 @@ def saved(run: Path, step: int) -> dict[str, np.ndarray]:
 
 
 def assert_nearly_the_same(run: Path, reference: Path, step: int) -> None:
-    """Each weight and each of Adam's moments to 5 % of its norm (they differ by some 0.1 %, biases by up to 2 %): gradients
-    that are twice too large, which Adam hides from the weights, double the moments."""
+    """Each weight and each of Adam's moments to 5 % of its norm (they differ by some 0.1 %, biases by up to 2 %):
+    gradients that are twice too large, which Adam hides from the weights, double the moments."""
     ours, theirs = saved(run, step), saved(reference, step)
     assert ours.keys() == theirs.keys()
     for name, expected in theirs.items():
