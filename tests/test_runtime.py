@@ -192,19 +192,32 @@ def test_xla_compiles_the_way_up_in_sixteen_bits(upsampling):
     assert any(np.any(value) for value in values)
 
 
-def test_a_run_with_xla_has_nearly_the_losses_of_one_without(
-    trained, metrics, prepared_64, tmp_path, call, monkeypatch
-):
-    """Only nearly: XLA draws other numbers for dropout, and four steps of the default recipe magnify that."""
+def test_a_run_with_xla_has_nearly_the_losses_of_one_without(metrics, prepared_64, tmp_path, call, monkeypatch):
+    """Only nearly: XLA draws other numbers for dropout, which dlib's network and large steps would magnify."""
     monkeypatch.setattr(report.Progress, "LOG_STEPS", 1)
-    flags = ("--size", 64, "--batch-size", 2, "--epochs", 1, "--precision", "float32", "--xla", "on")
-    outcome = call(pix2pix, "--train", "--data", prepared_64, "--run", tmp_path, *flags)
-    assert outcome.status == 0, outcome.err
-    rows, expected = metrics(tmp_path), metrics(trained(pix2pix).run)
-    assert len(rows) == 4
-    for row, other in zip(rows, expected, strict=False):
+    flags = (
+        "--size",
+        64,
+        "--batch-size",
+        2,
+        "--epochs",
+        1,
+        "--precision",
+        "float32",
+        "--identity",
+        0,
+        "--perceptual",
+        0,
+    )
+    flags += ("--learning-rate", 2e-4, "--discriminator-learning-rate", 2e-4)
+    for xla in ("on", "off"):
+        outcome = call(pix2pix, "--train", "--data", prepared_64, "--run", tmp_path / xla, *flags, "--xla", xla)
+        assert outcome.status == 0, outcome.err
+    rows, expected = metrics(tmp_path / "on"), metrics(tmp_path / "off")
+    assert len(rows) == len(expected) == 4
+    for row, other in zip(rows, expected, strict=True):
         for loss in ("g", "d", "gan", "l1"):
-            assert row[loss] == pytest.approx(other[loss], rel=0.2)
+            assert row[loss] == pytest.approx(other[loss], rel=0.05)
 
 
 # --- what a device or a machine fails with ----------------------------------------------------------------------------
