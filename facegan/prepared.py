@@ -12,6 +12,7 @@ import io
 import json
 import os
 import socket
+import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,10 @@ MAKERS = {
 
 TRAIN_SHARE = 0.8
 """The first 80 % of the indices train, the rest test (24,000 and 6,000 of CelebAMask-HQ)."""
+
+ONE_READER = threading.Lock()
+"""NumPy reads an array's header by Python's ast, which up to 3.11 counts its depth over all threads: two at once may
+find it wrong and raise SystemError."""
 
 
 @contextmanager
@@ -110,7 +115,7 @@ def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
     """
     maker = MAKERS.get(path.parent.name, "its script")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with ONE_READER, np.load(path, allow_pickle=False) as archive:
             arrays = [archive[name] for name in shapes]
     except FileNotFoundError:
         raise BadInput(f"{path} is missing; run {maker}") from None

@@ -7,6 +7,9 @@ import os
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -175,6 +178,26 @@ def test_a_plain_npy_file_is_refused(tmp_path):
         np.save(file, np.zeros(3))
     with pytest.raises(BadInput, match=r"1\.npz"):
         prepared.read_npz(tmp_path / "1.npz", a=(3,))
+
+
+def test_threads_read_one_after_the_other(tmp_path, monkeypatch):
+    """Two that parse an array's header at once raise SystemError on Python 3.11, once in some thousand times."""
+    prepared.write_npz(tmp_path / "1.npz", a=np.arange(3))
+    load, inside, most = np.load, [], []
+
+    @contextmanager
+    def watched(*args, **kwargs):
+        with load(*args, **kwargs) as archive:
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            yield archive
+            inside.pop()
+
+    monkeypatch.setattr(np, "load", watched)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: prepared.read_npz(tmp_path / "1.npz", a=(3,)), range(12)))
+    assert most == 12 * [1]
 
 
 def test_indices_are_in_numeric_order_and_skip_strangers(tmp_path):
