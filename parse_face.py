@@ -252,14 +252,14 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         return losses, tape.gradient(part, parser.trainable_variables)
 
     if xla == "on":
-        gradients = tf.function(gradients, jit_compile=True)
+        gradients = tf.function(gradients, jit_compile=True, autograph=False)
 
     def replica_step(batch: dict) -> dict[str, tf.Tensor]:
         losses, parts = gradients(batch)
         state.optimizer.apply_gradients(zip(parts, parser.trainable_variables, strict=True))
         return losses
 
-    @tf.function
+    @tf.function(autograph=False)  # nothing to convert, and looking for it takes seconds
     def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
         losses = strategy.run(replica_step, args=(batch,))
         checkpoints.update_average(state.average, parser, args.ema_decay, step)

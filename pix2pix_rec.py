@@ -297,7 +297,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         )
 
     if xla == "on":
-        gradients = tf.function(gradients, jit_compile=True)
+        gradients = tf.function(gradients, jit_compile=True, autograph=False)
 
     def replica_step(batch: dict) -> dict[str, tf.Tensor]:
         losses, g_gradients, d_gradients = gradients(batch)
@@ -305,7 +305,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         state.discriminator_optimizer.apply_gradients(zip(d_gradients, discriminator.trainable_variables, strict=True))
         return losses
 
-    @tf.function
+    @tf.function(autograph=False)  # nothing to convert, and looking for it takes seconds
     def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
         losses = strategy.run(replica_step, args=(batch,))
         checkpoints.update_average(state.average, generator, args.ema_decay, step)

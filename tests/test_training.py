@@ -244,31 +244,46 @@ cli.run(script.main)
 """
 
 
-@SCRIPTS
+def ends_as_uninterrupted(script, run: Path, trained, same, metrics) -> None:
+    assert same(run, trained(script).run)
+    losses = [[{**row, "images_per_second": 0} for row in metrics(folder)] for folder in (run, trained(script).run)]
+    assert losses[0] == losses[1]  # every step is there once
+    assert len(json.loads((run / "starts.json").read_text())["starts"]) == 2
+
+
 def test_a_run_killed_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
-    script, trained, same, weights, metrics, prepared_64, tmp_path, call, monkeypatch
+    trained, same, weights, metrics, prepared_64, tmp_path, call, monkeypatch
 ):
-    """SIGKILL in the middle of the second epoch, between step 6 and its checkpoint; for pix2pix.py Ctrl-C in the middle
-    of the third, too. The last start says other epochs than the first, and no flag again."""
+    """SIGKILL in the middle of the second epoch, between step 6 and its checkpoint. The second start says other epochs
+    than the first, and no flag again."""
     run = tmp_path / "run"
     to_go_on = ("--train", "--data", prepared_64, "--run", run, "--epochs", 3)
-    command = [sys.executable, "-c", KILLED_AT_STEP_6, script.__name__, *to_go_on, *TINY, "--epochs", 2]
+    command = [sys.executable, "-c", KILLED_AT_STEP_6, "pix2pix", *to_go_on, *TINY, "--epochs", 2]
     killed = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert weights(run)["step"] == 5
     assert [row["step"] for row in metrics(run)] == [1, 2, 3, 4, 5, 6]
 
     monkeypatch.setattr(report.Progress, "LOG_STEPS", 1)
-    if script is pix2pix:
-        stopped = call_and_stop_at_step_9(call, script, *to_go_on)
-        assert (stopped.status, weights(run)["step"]) == (130, 9)
-        assert stopped.err.endswith("stopped; the same command goes on from here.\n")
-    finished = call(script, *to_go_on)
+    finished = call(pix2pix, *to_go_on)
     assert finished.status == 0, finished.err
-    assert same(run, trained(script).run)
-    losses = [[{**row, "images_per_second": 0} for row in metrics(folder)] for folder in (run, trained(script).run)]
-    assert losses[0] == losses[1]  # every step is there once
-    assert len(json.loads((run / "starts.json").read_text())["starts"]) == (3 if script is pix2pix else 2)
+    ends_as_uninterrupted(pix2pix, run, trained, same, metrics)
+
+
+@pytest.mark.parametrize("script", [pix2pix_v2, pix2pix_rec], ids=lambda script: script.__name__)
+def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
+    script, trained, same, weights, metrics, prepared_64, tmp_path, call, monkeypatch
+):
+    """Ctrl-C in the middle of the third epoch."""
+    run = tmp_path / "run"
+    flags = ("--train", "--data", prepared_64, "--run", run, *TINY)
+    monkeypatch.setattr(report.Progress, "LOG_STEPS", 1)
+    stopped = call_and_stop_at_step_9(call, script, *flags)
+    assert (stopped.status, weights(run)["step"]) == (130, 9)
+    assert stopped.err.endswith("stopped; the same command goes on from here.\n")
+    finished = call(script, *flags)
+    assert finished.status == 0, finished.err
+    ends_as_uninterrupted(script, run, trained, same, metrics)
 
 
 def call_and_stop_at_step_9(call, script, *flags):
