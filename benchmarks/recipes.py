@@ -81,8 +81,12 @@ RECIPES = {
     "default-instance": f"{DEFAULT} --norm instance",
     "default-wide": f"{DEFAULT} --discriminator-width 64",
     "default-slow": f"{DEFAULT} --learning-rate 2e-4 --discriminator-learning-rate 2e-4",
+    "v2-base": f"pix2pix_v2.py {BASE}",
+    "v2-default": f"pix2pix_v2.py {DEFAULT}",
+    "rec-base": f"pix2pix_rec.py {BASE}",
+    "rec-default": f"pix2pix_rec.py {DEFAULT}",
 }
-"""Name -> flags of pix2pix.py."""
+"""Name -> flags of pix2pix.py, or another script and its flags."""
 
 SCORES = {
     "rec LPIPS": ("rec", "lpips"),
@@ -160,13 +164,15 @@ def make(args: Args, name: str, seed: int) -> dict:
     results, scores = run / "results", run / "results" / "evaluation" / "scores.json"
     prepared.claim(run / "recipe.json", "name another folder with --runs.", flags=RECIPES[name])
     where = ("--data", args.data, "--run", run)
-    flags = (*where, "--size", args.size, "--seed", seed, *shlex.split(RECIPES[name]))
+    flags = shlex.split(RECIPES[name])
+    script = flags.pop(0) if flags[0].endswith(".py") else "pix2pix.py"
+    flags = (*where, "--size", args.size, "--seed", seed, *flags)
     if "--map-consistency" in flags:
         flags += ("--parser", args.loss_parser)
     if not (results / "results.json").exists():
         epochs = 10**6 if args.minutes else args.epochs
-        call("pix2pix.py", "--train", *flags, "--epochs", epochs, seconds=60 * args.minutes, run=run)
-        call("pix2pix.py", "--test", *where, "--out", results)
+        call(script, "--train", *flags, "--epochs", epochs, seconds=60 * args.minutes, run=run)
+        call(script, "--test", *where, "--out", results)
     if not scores.exists():
         weights = ("--weights", args.weights) if args.weights else ()
         call("evaluate.py", "--results", results, "--parser", args.parser, *weights, "--skip", "fid", "arcface")
@@ -175,11 +181,16 @@ def make(args: Args, name: str, seed: int) -> dict:
 
 def table(args: Args, found: dict[str, list[dict]]) -> str:
     """A row a recipe: time, images/s, and every score, the mean over seeds and its ratio to the first recipe's."""
-    columns = [column for column, (kind, name) in SCORES.items() if name in next(iter(found.values()))[0][kind]]
+
+    def value(scores: dict, column: str) -> float:
+        kind, name = SCORES[column]
+        return scores[kind][name]["value"] if name in scores.get(kind, {}) else np.nan  # not of every script
+
+    columns = [column for column in SCORES if np.isfinite(value(next(iter(found.values()))[0], column))]
     lines = [f"| recipe | flags | min | img/s | {' | '.join(columns)} |", f"|{'---|' * (len(columns) + 4)}"]
     first = None
     for name, runs in found.items():
-        means = [np.mean([run[SCORES[c][0]][SCORES[c][1]]["value"] for run in runs]) for c in columns]
+        means = [np.mean([value(run, column) for run in runs]) for column in columns]
         first = first or means
         folders = [args.runs / f"{name}-s{seed}" for seed in args.seeds]
         minutes = np.mean([trained_seconds(folder) for folder in folders]) / 60
