@@ -18,6 +18,7 @@ from PIL import Image
 import edit as script
 import pix2pix
 import pix2pix_rec
+import pix2pix_v2
 from facegan import editing, labelmaps, prepared, regions, uploads
 from facegan.editing import NAMES, Edit, Face, FaceMap
 from facegan.errors import BadInput
@@ -327,9 +328,11 @@ def test_a_whole_map_without_keeping_is_what_test_calls_manipulated(trained, pre
     assert np.abs(picture - man).max() < 0.01
 
 
-def test_a_run_that_sees_the_photograph_edits_too(trained, prepared_64, call, tmp_path):
+@pytest.mark.parametrize("other", [pix2pix_v2, pix2pix_rec], ids=lambda other: other.__name__)
+def test_runs_of_the_other_scripts_edit_too(other, trained, prepared_64, call, tmp_path):
+    """pix2pix_rec.py's generator sees the photograph as well."""
     out = tmp_path / "edited.png"
-    flags = ("--run", trained(pix2pix_rec).run, "--data", prepared_64, "--sample", 8, "--borrow", "mouth:1")
+    flags = ("--run", trained(other).run, "--data", prepared_64, "--sample", 8, "--borrow", "mouth:1")
     outcome = call(script, *flags, "--out", out)
     assert outcome.status == 0, outcome.err
     assert Image.open(out).size == (S, S)
