@@ -26,13 +26,13 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from facegan import cli, judges, metrics, prepared, report, runs, scoreboard
+from facegan import cli, judges, metrics, own_photos, prepared, report, runs, scoreboard
 from facegan.errors import BadInput
 from facegan.painted import Batch, Results, read_batch, read_results
 from facegan.regions import LABEL_REGION
 
-FID_ROUNDS, FID_FACES = 200, 1000
-"""Rounds of FID's bootstrap, and the largest set for which it is made: a round of 1000 faces takes a second."""
+FID_ROUNDS, FID_FACES, FID_ROUNDS_LARGE = 200, 1000, 20
+"""Rounds of FID's bootstrap; a round of this many faces takes a second, one of more takes longer: so many then."""
 
 
 @dataclass
@@ -73,12 +73,11 @@ class Judges(NamedTuple):
 
 def load_judges(args: Args, results: Results) -> tuple[Judges, dict, dict]:
     """Also which file each came from, and why each of the others is left out."""
-    faces = {*results.k.tolist(), *results.map_k.tolist()}
     loaders = {
         "lpips": partial(judges.load_lpips, args.weights),
         "fid": partial(judges.load_inception, args.weights),
         "arcface": judges.load_arcface,
-        "parser": partial(judges.load_parser, args.parser, results.size, results.about["source"], faces),
+        "parser": partial(load_parser, args, results),
     }
     loaded, files, left_out = dict.fromkeys(["dlib", *loaders]), {}, {}
     if "identity" in args.skip:
@@ -99,6 +98,17 @@ def load_judges(args: Args, results: Results) -> tuple[Judges, dict, dict]:
         except judges.Missing as reason:
             left_out[name] = str(reason)
     return Judges(**loaded), files, left_out
+
+
+def load_parser(args: Args, results: Results) -> tuple[judges.Parser, Path]:
+    """The parser, and its file. Raises BadInput when it was trained on these faces, and Missing when it drew the maps
+    itself that it would judge, those of own photographs."""
+    photos = {k: prepared.photo_crc(results.data, k) for k in {*results.k.tolist(), *results.map_k.tolist()}}
+    parser, path = judges.load_parser(args.parser, results.size, results.about["source"], photos)
+    drawn_by = {about.get("parser") for about in own_photos.read_faces(results.data).values()}
+    if judges.sha256(path) in drawn_by:
+        raise judges.Missing(f"the maps in {results.data} are this parser's own: name another with --parser")
+    return parser, path
 
 
 def measure_pixels(batch: Batch, judge: Judges) -> dict[str, np.ndarray]:
@@ -214,25 +224,31 @@ def score_sets(args: Args, faces: dict[str, np.ndarray], kind: str) -> dict[str,
             return {}
         features, real = (real[half] for half in halves)
     fid = {"value": metrics.frechet_distance(features, real)}
+    value, deviation = judges.kid(features, real, args.seed)
+    kid = {"value": 1000 * value, "deviation": 1000 * deviation}
     if kind != "real":
         fid |= fid_interval(args, fid["value"], features, real)
-    value, deviation = judges.kid(features, real, args.seed)
-    return {"fid": fid, "kid": {"value": 1000 * value, "deviation": 1000 * deviation}}
+        samples = 1000 * metrics.kernel_distances(features, real, args.bootstrap, args.seed)
+        kid |= dict(zip(("low", "high"), metrics.interval(samples), strict=True))
+    return {"fid": fid, "kid": kid}
 
 
 def fid_interval(args: Args, value: float, features: np.ndarray, real: np.ndarray) -> dict:
     """FID's bootstrap draws the same faces from both sets. Drawing with replacement repeats faces, which raises FID, so
     the interval is moved down by that rise: it says how uncertain the value is, not where it would be without bias."""
-    if len(real) > FID_FACES:
-        return {}
 
     def again(places):
         return metrics.frechet_distance(features[places], real[places])
 
-    samples = metrics.bootstrap(again, len(real), min(FID_ROUNDS, args.bootstrap), args.seed)
+    samples = metrics.bootstrap(again, len(real), fid_rounds(args, len(real)), args.seed)
     rise = float(samples.mean() - value)
     low, high = metrics.interval(samples - rise)
     return {"low": low, "high": high, "bootstrap_rise": rise}
+
+
+def fid_rounds(args: Args, faces: int) -> int:
+    """How often FID's bootstrap draws: each takes seconds in sets larger than the features are long."""
+    return min(FID_ROUNDS if faces <= FID_FACES else FID_ROUNDS_LARGE, args.bootstrap)
 
 
 # --- protocol ---------------------------------------------------------------------------------------------------------
@@ -251,7 +267,8 @@ def protocol(args: Args, results: Results, files: dict[str, Path], parser: judge
         "resampling": f"photographs {results.about['source'].get('resample')} to {s} pixels; no other resampling",
         "background": "black in every picture, real ones too, where the map that was painted has no region",
         "reference set": f"the {n} photographs of the same faces, at {s} pixels, from {results.data}",
-        "interval": f"95 %, percentiles of {args.bootstrap} bootstraps over faces, seed {args.seed}",
+        "interval": f"95 %, percentiles of {args.bootstrap} bootstraps over faces (FID: {fid_rounds(args, n)}), seed "
+        f"{args.seed}",
         "l1, psnr": "mean over the pixels of any region and three channels, 0..1; PSNR of each face, then the mean",
         "l1_agree": "manipulated picture and photograph, where both maps name the same regions and at least one",
         "ssim": "11 x 11 Gaussian window of sigma 1.5, on RGB with black background, which raises it",
@@ -259,8 +276,9 @@ def protocol(args: Args, results: Results, files: dict[str, Path], parser: judge
         "lpips": "v0.1, AlexNet, on RGB at the pictures' own size, black background",
         "fid, kid": "FID's Inception, pictures enlarged to 299 x 299 bilinearly as TensorFlow 1 did. FID falls with "
         f"more faces: compare equal sets only. KID: 100 subsets of {judges.kid_subset(n)}, mean and standard "
-        "deviation. FID's interval: resampling repeats faces, which raises FID by `bootstrap_rise`; the interval is "
-        f"lowered by that (none above {FID_FACES} faces). Real photos: two halves of the set against each other",
+        "deviation; its interval is of the whole sets. FID's interval: resampling repeats faces, which raises FID by "
+        "`bootstrap_rise`; the interval is lowered by that. Real photos: two halves of the set against each other, "
+        f"KID's subsets {judges.kid_subset(n // 2)}",
         "identity": "Euclidean distance of dlib's ResNet v1 descriptors, jitter 0, landmarks found inside the box that "
         "face_ids/ has for the photograph whose map was painted: nothing is detected in a result, so a blurred one is "
         "measured like a sharp one. The photograph's ID is computed from the photograph with its background black, "

@@ -407,10 +407,16 @@ def add_photos(args: Args) -> None:
     of them cannot be used."""
     if args.train or args.test or args.dry_run:
         raise BadInput("--photo parses with a run that is trained: leave out --train, --test and --dry-run.")
+    default = Args()
+    if args.out == default.out:
+        raise BadInput("--photo makes a prepared folder: name it with --out.")
+    given = {name for name, value in vars(args).items() if value != getattr(default, name)}
+    if unused := sorted(given - {"photo", "aligned", "run", "out", "data"}):
+        raise BadInput(f"--photo has no use for {runs.as_typed(unused[0], getattr(args, unused[0]))}: leave it out.")
     parser = judges.read_parser(args.run)
     size = parser.input_shape[1]
     found = [own_photos.find(path, partial(full_map, parser), size, args.aligned) for path in args.photo]
-    own_photos.add(args.out, size, found, partial(prepare, args.out, size))
+    own_photos.add(args.out, size, found, partial(prepare, args.out, size), judges.sha256(args.run / "parser.keras"))
     own_photos.fill_up(args.out, size, args.data)
     print(own_photos.what_next(args.out, size))
 

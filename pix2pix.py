@@ -45,10 +45,6 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    gan: Literal["bce", "lsgan", "hinge"] = "bce"
-    """the GAN loss: binary cross-entropy, as published, least squares, or hinge"""
-    feature_matching: float = 0.0
-    """weight of the difference between the discriminator's features of target and reconstruction"""
     identity: float = 20.0
     """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
     perceptual: float = 10.0
@@ -63,9 +59,6 @@ class Args(runs.TrainingArgs):
     manipulated picture"""
     parser: Path = Path("runs/parse_face")
     """run of parse_face.py, for --map-consistency"""
-    cycle: float = 0.0
-    """weight of L1 between target and what is painted from the manipulated picture's own colours and face ID into the
-    first map again"""
 
     upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "blend"
     """blend: a 3 x 3 convolution, then bilinear; resize: the other way round, slower; subpixel: four channels become
@@ -77,8 +70,6 @@ class Args(runs.TrainingArgs):
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
     discriminator_width: int = 32
     """filters of the discriminator's first layer; the others have 2, 4 and 8 times as many. Published: 64"""
-    spectral_norm: bool = False
-    """divide the discriminator's kernels by their largest singular values. Published: no"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
     residual: bool = True
@@ -209,43 +200,35 @@ def Generator(args: Args) -> keras.Model:
 
 
 def Discriminator(args: Args) -> keras.Model:
-    """70 x 70 PatchGAN: masks (B, S, S, 7), picture (B, S, S, 3) -> logits (B, S/8 - 2, S/8 - 2, 1), one a patch,
-    and the features of the four layers before. W is --discriminator-width."""
+    """70 x 70 PatchGAN: masks (B, S, S, 7), picture (B, S, S, 3) -> logits (B, S/8 - 2, S/8 - 2, 1), one a patch.
+    W is --discriminator-width."""
     masks = layers.Input((args.size, args.size, len(REGIONS)))
     picture = layers.Input((args.size, args.size, 3))
-    w, norm, spectral = args.discriminator_width, args.norm, args.spectral_norm
+    w, norm = args.discriminator_width, args.norm
     x = layers.Concatenate()([masks, picture])  # (B, S, S, 10)
-    features = [x := blocks.down(x, w, "none", spectral)]  # (B, S/2, S/2, W)
-    features += [x := blocks.down(x, 2 * w, norm, spectral)]  # (B, S/4, S/4, 2 W)
-    features += [x := blocks.down(x, 4 * w, norm, spectral)]  # (B, S/8, S/8, 4 W)
+    x = blocks.down(x, w, "none")  # (B, S/2, S/2, W)
+    x = blocks.down(x, 2 * w, norm)  # (B, S/4, S/4, 2 W)
+    x = blocks.down(x, 4 * w, norm)  # (B, S/8, S/8, 4 W)
     x = layers.ZeroPadding2D()(x)  # (B, S/8 + 2, S/8 + 2, 4 W)
-    features += [x := blocks.convolve(x, 8 * w, 4, 1, norm, spectral, "valid")]  # (B, S/8 - 1, S/8 - 1, 8 W)
+    x = blocks.convolve(x, 8 * w, 4, 1, norm, "valid")  # (B, S/8 - 1, S/8 - 1, 8 W)
     x = layers.ZeroPadding2D()(x)  # (B, S/8 + 1, S/8 + 1, 8 W)
-    last = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())
-    x = (layers.SpectralNormalization(last) if spectral else last)(x)  # (B, S/8 - 2, S/8 - 2, 1)
+    x = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 2, S/8 - 2, 1)
     logits = layers.Activation("linear", dtype="float32")(x)
-    return keras.Model([masks, picture], [logits, *features], name="discriminator")
+    return keras.Model([masks, picture], logits, name="discriminator")
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def gan_loss(kind: str, logits: tf.Tensor, real: bool, of_generator: bool = False) -> tf.Tensor:
-    """Of patches that should be found real, or fake. kind: --gan."""
-    if kind == "bce":  # pix2pix, equation 1
-        labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
-        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
-    if kind == "lsgan":  # Mao et al., ICCV 2017, with 0 and 1
-        return tf.reduce_mean((logits - float(real)) ** 2)
-    if of_generator:  # hinge: Lim and Ye, Geometric GAN, 2017
-        return -tf.reduce_mean(logits)
-    return tf.reduce_mean(tf.nn.relu(1 - logits if real else 1 + logits))
+def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """Binary cross-entropy of patches that should be found real, or fake (pix2pix, equation 1)."""
+    labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
 
 
-def accuracy(kind: str, logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """The share of patches that the discriminator judges right. kind: --gan."""
-    border = 0.5 if kind == "lsgan" else 0.0
-    return tf.reduce_mean(tf.cast((logits > border) == real, tf.float32))
+def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """The share of patches that the discriminator judges right."""
+    return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
 
 
 def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
@@ -265,12 +248,6 @@ def manipulation_losses(target, manipulated, masks, masks2) -> tuple[tf.Tensor, 
     return tf.reduce_mean(difference * agree), tf.reduce_mean(push * (1 - agree))
 
 
-def feature_matching_loss(real: list[tf.Tensor], painted: list[tf.Tensor]) -> tf.Tensor:
-    """L1 between the discriminator's features of two pictures, mean over its layers (Wang et al., CVPR 2018)."""
-    pairs = [(tf.cast(a, tf.float32), tf.cast(b, tf.float32)) for a, b in zip(real, painted, strict=True)]
-    return tf.add_n([tf.reduce_mean(tf.abs(tf.stop_gradient(a) - b)) for a, b in pairs]) / len(pairs)
-
-
 def map_consistency_loss(parser: keras.Model, picture: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
     """Cross-entropy between the regions asked for, masks (B, S, S, 7), and those that a frozen parser finds in the
     picture (B, S, S, 3): in each pixel one of the regions that cover it, or background where none does."""
@@ -280,29 +257,12 @@ def map_consistency_loss(parser: keras.Model, picture: tf.Tensor, masks: tf.Tens
     return -tf.reduce_mean(tf.math.log(tf.reduce_sum(found * asked, -1) + 1e-3))
 
 
-def mean_colors(picture: tf.Tensor, masks: tf.Tensor, empty: tf.Tensor) -> tf.Tensor:
-    """Mean colour of each region of a picture (B, S, S, 3), by masks (B, S, S, 7): (B, 7, 3); where a region has no
-    pixel, what empty (B, 7, 3) says."""
-    pixels = tf.reduce_sum(masks, (1, 2))[..., None]  # (B, 7, 1)
-    means = tf.einsum("bhwr,bhwc->brc", masks, picture) / tf.maximum(pixels, 1.0)  # (B, 7, 3)
-    return tf.where(pixels > 0, means, empty)
-
-
 def color_loss(picture: tf.Tensor, masks: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
     """L1 between each region's mean colour in a picture (B, S, S, 3) and the one asked for, colors (B, 7, 3): small
-    regions, eyes above all, count as much as large ones."""
-    return tf.reduce_mean(tf.abs(mean_colors(picture, masks, colors) - colors))
-
-
-def paint_back(faces: dlibnet.FaceNetwork, generator: keras.Model, man: tf.Tensor, seen: dict, colors) -> tf.Tensor:
-    """The manipulated picture's own colours and face ID, painted into the first map again: (B, S, S, 3).
-
-    colors (B, 7, 3): those asked for, which stay where the second map lacks a region.
-    """
-    colors = mean_colors(man, seen["masks2"], colors)
-    cmask = pipeline.color_map(seen["masks"], colors)  # (B, S, S, 3)
-    code = tf.concat([tf.reshape(colors, (-1, pipeline.COLORS)), faces.descriptors(man)], -1)  # (B, 149)
-    return generator([tf.concat([seen["masks"], cmask], -1), code], training=True)
+    regions, eyes above all, count as much as large ones, and those without a pixel as right."""
+    pixels = tf.reduce_sum(masks, (1, 2))[..., None]  # (B, 7, 1)
+    means = tf.einsum("bhwr,bhwc->brc", masks, picture) / tf.maximum(pixels, 1.0)  # (B, 7, 3)
+    return tf.reduce_mean(tf.where(pixels > 0, tf.abs(means - colors), 0.0))
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -324,11 +284,11 @@ class State:
 def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
     generator, discriminator = state.generator, state.discriminator
-    faces = dlibnet.FaceNetwork() if args.identity or args.perceptual or args.cycle else None
+    faces = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
     parser = judges.read_parser(args.parser, args.size) if args.map_consistency else None
     weights = {"gan": 1.0, "l1": args.lambda_, "l1_agree": args.lambda_, "push": args.lambda_ * args.push}
-    weights |= {"matching": args.feature_matching, "identity": args.identity, "perceptual": args.perceptual}
-    weights |= {"color": args.color_consistency, "map": args.map_consistency, "cycle": args.cycle}
+    weights |= {"identity": args.identity, "perceptual": args.perceptual}
+    weights |= {"color": args.color_consistency, "map": args.map_consistency}
 
     def gradients(batch: dict) -> tuple[dict, list, list]:
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
@@ -337,18 +297,15 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             rec = generator([tf.concat([masks, seen["cmask"]], -1), code], training=True)  # (B, S, S, 3)
             man = generator([tf.concat([masks2, seen["cmask2"]], -1), code], training=True)  # (B, S, S, 3)
-            real_logits, *real_features = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
+            real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
             # one pass for both fakes saves time
             fakes = [tf.concat([masks, masks2], 0), tf.concat([rec, man], 0)]
-            fake_logits, *fake_features = discriminator(fakes, training=True)  # (2 B, S/8 - 2, S/8 - 2, 1)
+            fake_logits = discriminator(fakes, training=True)  # (2 B, S/8 - 2, S/8 - 2, 1)
             rec_logits, man_logits = tf.split(fake_logits, 2)  # (B, S/8 - 2, S/8 - 2, 1) each
 
-            losses = {"gan": gan_loss(args.gan, rec_logits, True, True) + gan_loss(args.gan, man_logits, True, True)}
+            losses = {"gan": gan_loss(rec_logits, True) + gan_loss(man_logits, True)}
             losses["l1"] = reconstruction_loss(target, rec)
             losses["l1_agree"], losses["push"] = manipulation_losses(target, man, masks, masks2)
-            if args.feature_matching:
-                rec_features = [tf.split(layer, 2)[0] for layer in fake_features]
-                losses["matching"] = feature_matching_loss(real_features, rec_features)
             if args.identity:
                 both = tf.concat([rec, man], 0)  # (2 B, S, S, 3)
                 losses["identity"] = 2 * faces.identity_loss(tf.tile(batch["face_id"], (2, 1)), both)
@@ -359,18 +316,15 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
                 losses["color"] += color_loss(man, masks2, batch["colors"])
             if args.map_consistency:
                 losses["map"] = map_consistency_loss(parser, man, masks2)
-            if args.cycle:
-                back = paint_back(faces, generator, man, seen, batch["colors"])  # (B, S, S, 3)
-                losses["cycle"] = reconstruction_loss(target, back)
             g_loss = sum(weights[name] * loss for name, loss in losses.items())
-            d_loss = gan_loss(args.gan, real_logits, True)
-            d_loss += gan_loss(args.gan, rec_logits, False) + gan_loss(args.gan, man_logits, False)
+            d_loss = gan_loss(real_logits, True)
+            d_loss += gan_loss(rec_logits, False) + gan_loss(man_logits, False)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
             g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
             d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
         losses = {"g": g_loss, "d": d_loss, **losses}
-        losses["acc_real"] = accuracy(args.gan, real_logits, True)
-        losses["acc_fake"] = accuracy(args.gan, fake_logits, False)
+        losses["acc_real"] = accuracy(real_logits, True)
+        losses["acc_fake"] = accuracy(fake_logits, False)
         return (
             losses,
             generator_tape.gradient(g_part, generator.trainable_variables),

@@ -52,8 +52,6 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    gan: Literal["bce", "lsgan", "hinge"] = "bce"
-    """the GAN loss: binary cross-entropy, as published, least squares, or hinge"""
     identity: float = 20.0
     """weight of the squared distance of the reconstruction to the person, by dlib's descriptor. Published: 0"""
     perceptual: float = 10.0
@@ -223,22 +221,15 @@ def Discriminator(args: Args) -> keras.Model:
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def gan_loss(kind: str, logits: tf.Tensor, real: bool, of_generator: bool = False) -> tf.Tensor:
-    """Of patches that should be found real, or fake. kind: --gan."""
-    if kind == "bce":  # pix2pix, equation 1
-        labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
-        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
-    if kind == "lsgan":  # Mao et al., ICCV 2017, with 0 and 1
-        return tf.reduce_mean((logits - float(real)) ** 2)
-    if of_generator:  # hinge: Lim and Ye, Geometric GAN, 2017
-        return -tf.reduce_mean(logits)
-    return tf.reduce_mean(tf.nn.relu(1 - logits if real else 1 + logits))
+def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """Binary cross-entropy of patches that should be found real, or fake (pix2pix, equation 1)."""
+    labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
 
 
-def accuracy(kind: str, logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """The share of patches that the discriminator judges right. kind: --gan."""
-    border = 0.5 if kind == "lsgan" else 0.0
-    return tf.reduce_mean(tf.cast((logits > border) == real, tf.float32))
+def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """The share of patches that the discriminator judges right."""
+    return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
 
 
 def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
@@ -278,18 +269,18 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
             rec_logits = discriminator([masks, rec], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
 
-            losses = {"gan": gan_loss(args.gan, rec_logits, True, True), "l1": reconstruction_loss(target, rec)}
+            losses = {"gan": gan_loss(rec_logits, True), "l1": reconstruction_loss(target, rec)}
             if args.identity:
                 losses["identity"] = faces.identity_loss(batch["face_id"], rec)
             if args.perceptual:
                 losses["perceptual"] = faces.perceptual_loss(target, rec)
             g_loss = sum(weights[name] * loss for name, loss in losses.items())
-            d_loss = gan_loss(args.gan, real_logits, True) + gan_loss(args.gan, rec_logits, False)
+            d_loss = gan_loss(real_logits, True) + gan_loss(rec_logits, False)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
             g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
             d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
         losses = {"g": g_loss, "d": d_loss, **losses}
-        losses |= {"acc_real": accuracy(args.gan, real_logits, True), "acc_fake": accuracy(args.gan, rec_logits, False)}
+        losses |= {"acc_real": accuracy(real_logits, True), "acc_fake": accuracy(rec_logits, False)}
         return (
             losses,
             generator_tape.gradient(g_part, generator.trainable_variables),

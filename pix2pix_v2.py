@@ -50,8 +50,6 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    gan: Literal["bce", "lsgan", "hinge"] = "bce"
-    """the GAN loss: binary cross-entropy, as published, least squares, or hinge"""
     identity: float = 20.0
     """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
     perceptual: float = 10.0
@@ -221,22 +219,15 @@ def Discriminator(args: Args) -> keras.Model:
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def gan_loss(kind: str, logits: tf.Tensor, real: bool, of_generator: bool = False) -> tf.Tensor:
-    """Of pictures that should be found real, or fake. kind: --gan."""
-    if kind == "bce":  # pix2pix, equation 1
-        labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
-        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
-    if kind == "lsgan":  # Mao et al., ICCV 2017, with 0 and 1
-        return tf.reduce_mean((logits - float(real)) ** 2)
-    if of_generator:  # hinge: Lim and Ye, Geometric GAN, 2017
-        return -tf.reduce_mean(logits)
-    return tf.reduce_mean(tf.nn.relu(1 - logits if real else 1 + logits))
+def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """Binary cross-entropy of pictures that should be found real, or fake (pix2pix, equation 1)."""
+    labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
 
 
-def accuracy(kind: str, logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """The share of pictures that the discriminator judges right. kind: --gan."""
-    border = 0.5 if kind == "lsgan" else 0.0
-    return tf.reduce_mean(tf.cast((logits > border) == real, tf.float32))
+def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """The share of pictures that the discriminator judges right."""
+    return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
 
 
 def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
@@ -244,18 +235,12 @@ def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tens
     return tf.reduce_mean(tf.abs(target - reconstruction))
 
 
-def mean_colors(picture: tf.Tensor, masks: tf.Tensor, empty: tf.Tensor) -> tf.Tensor:
-    """Mean colour of each region of a picture (B, S, S, 3), by masks (B, S, S, 7): (B, 7, 3); where a region has no
-    pixel, what empty (B, 7, 3) says."""
-    pixels = tf.reduce_sum(masks, (1, 2))[..., None]  # (B, 7, 1)
-    means = tf.einsum("bhwr,bhwc->brc", masks, picture) / tf.maximum(pixels, 1.0)  # (B, 7, 3)
-    return tf.where(pixels > 0, means, empty)
-
-
 def color_loss(picture: tf.Tensor, masks: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
     """L1 between each region's mean colour in a picture (B, S, S, 3) and the one asked for, colors (B, 7, 3): small
-    regions, eyes above all, count as much as large ones."""
-    return tf.reduce_mean(tf.abs(mean_colors(picture, masks, colors) - colors))
+    regions, eyes above all, count as much as large ones, and those without a pixel as right."""
+    pixels = tf.reduce_sum(masks, (1, 2))[..., None]  # (B, 7, 1)
+    means = tf.einsum("bhwr,bhwc->brc", masks, picture) / tf.maximum(pixels, 1.0)  # (B, 7, 3)
+    return tf.reduce_mean(tf.where(pixels > 0, tf.abs(means - colors), 0.0))
 
 
 def map_loss(cmask: tf.Tensor, read_back: tf.Tensor) -> tf.Tensor:
@@ -300,7 +285,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             rec_score, man_score = tf.split(fake_scores, 2)  # (B, 1) each
             man_map = tf.split(fake_maps, 2)[1]  # (B, S/8, S/8, 3)
 
-            losses = {"gan": gan_loss(args.gan, rec_score, True, True)}
+            losses = {"gan": gan_loss(rec_score, True)}
             losses["l1"] = reconstruction_loss(target, rec)
             losses["map_man"] = map_loss(cmask2, man_map)
             if args.identity:
@@ -312,15 +297,15 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
                 losses["color"] = color_loss(rec, seen["masks"], batch["colors"])
                 losses["color"] += color_loss(man, seen["masks2"], batch["colors"])
             g_loss = sum(weights[name] * loss for name, loss in losses.items())
-            d_gan = gan_loss(args.gan, real_score, True)
-            d_gan += gan_loss(args.gan, rec_score, False) + gan_loss(args.gan, man_score, False)
+            d_gan = gan_loss(real_score, True)
+            d_gan += gan_loss(rec_score, False) + gan_loss(man_score, False)
             real_l1 = map_loss(cmask, real_map)
             d_loss = args.gan_weight * d_gan + args.lambda_ * real_l1
             # each device adds its part to a mean over the whole batch; scaled under float16 only
             g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
             d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
         losses = {"g": g_loss, "d": d_loss, **losses, "map_real": real_l1}
-        losses |= {"acc_real": accuracy(args.gan, real_score, True), "acc_fake": accuracy(args.gan, fake_scores, False)}
+        losses |= {"acc_real": accuracy(real_score, True), "acc_fake": accuracy(fake_scores, False)}
         return (
             losses,
             generator_tape.gradient(g_part, generator.trainable_variables),

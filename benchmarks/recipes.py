@@ -98,6 +98,7 @@ SCORES = {
     "man colour": ("man", "color"),
     "rec board": ("rec", "checkerboard"),
     "man board": ("man", "checkerboard"),
+    "man energy": ("man", "checkerboard_energy"),
 }
 """Column of the table -> kind of picture and score in scores.json."""
 
@@ -113,7 +114,8 @@ class Args:
     epochs: int = 12
     """passes over the training faces that every recipe gets"""
     minutes: float = 0.0
-    """give every recipe this much training time instead, without compiling and testing"""
+    """give every recipe this much time instead: steps, and what an epoch's end saves and paints; not testing, nor the
+    first start's compiling (one that was stopped pays for its second: delete it to be fair)"""
     seeds: tuple[int, ...] = (0,)
     """every recipe once with each"""
     only: tuple[str, ...] = ()
@@ -170,13 +172,25 @@ def make(args: Args, name: str, seed: int) -> dict:
     if "--map-consistency" in flags:
         flags += ("--parser", args.loss_parser)
     if not (results / "results.json").exists():
-        epochs = 10**6 if args.minutes else args.epochs
-        call(script, "--train", *flags, "--epochs", epochs, seconds=60 * args.minutes, run=run)
+        epochs, seconds = 10**6 if args.minutes else args.epochs, 60 * args.minutes
+        if not seconds or trained_seconds(run) < seconds:  # else it was stopped in testing
+            call(script, "--train", *flags, "--epochs", epochs, seconds=seconds, run=run)
         call(script, "--test", *where, "--out", results)
     if not scores.exists():
         weights = ("--weights", args.weights) if args.weights else ()
         call("evaluate.py", "--results", results, "--parser", args.parser, *weights, "--skip", "fid", "arcface")
     return prepared.read_settings(scores)["scores"]
+
+
+def check_judges(args: Args) -> None:
+    """Raise BadInput where evaluate.py would leave a score out: before hours of training, not after."""
+    from facegan import judges  # TensorFlow, which --list does not need
+
+    judges.read_parser(args.parser, args.size)
+    try:
+        judges.load_lpips(args.weights)
+    except judges.Missing as reason:
+        raise BadInput(f"LPIPS: {reason}.") from None
 
 
 def table(args: Args, found: dict[str, list[dict]]) -> str:
@@ -212,6 +226,7 @@ def main() -> None:
     if not args.seeds:
         raise BadInput("--seeds: at least one.")
     prepared.complete_indices(args.data)
+    check_judges(args)
     settings = dict(size=args.size, epochs=args.epochs, minutes=args.minutes, source=prepared.describe(args.data))
     settings |= dict(parser=str(args.parser.resolve()), loss_parser=str(args.loss_parser.resolve()))
     prepared.claim(args.runs / "recipes.json", "name another folder with --runs.", **settings)

@@ -47,22 +47,16 @@ def painted(generator: keras.Model, inputs: list, training: bool):
     return generator.stateless_call([w.value for w in weights], [v.value for v in others], inputs, training=training)[0]
 
 
-def convolve(
-    x, filters: int, kernel: int, strides: int = 1, norm: str = "none", spectral: bool = False, padding: str = "same"
-):
-    """Convolution, normalisation, LeakyReLU 0.2: (B, H, W, C) -> (B, H / strides, W / strides, filters).
-
-    spectral: the kernel is divided by its largest singular value (Miyato et al., ICLR 2018).
-    """
+def convolve(x, filters: int, kernel: int, strides: int = 1, norm: str = "none", padding: str = "same"):
+    """Convolution, normalisation, LeakyReLU 0.2: (B, H, W, C) -> (B, H / strides, W / strides, filters)."""
     options = dict(padding=padding, use_bias=norm == "none", kernel_initializer=initializer())
-    convolution = layers.Conv2D(filters, kernel, strides, **options)
-    x = (layers.SpectralNormalization(convolution) if spectral else convolution)(x)
+    x = layers.Conv2D(filters, kernel, strides, **options)(x)
     return layers.LeakyReLU(0.2)(normalise(x, norm))
 
 
-def down(x, filters: int, norm: str, spectral: bool = False):
+def down(x, filters: int, norm: str):
     """Halve: 4 x 4 convolution with stride 2, normalisation, LeakyReLU: (B, H, W, C) -> (B, H/2, W/2, filters)."""
-    return convolve(x, filters, 4, 2, norm, spectral)
+    return convolve(x, filters, 4, 2, norm)
 
 
 def upsample(x, filters: int, upsampling: str, **options):

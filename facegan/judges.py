@@ -219,6 +219,7 @@ class Inception:
         import torch
 
         self.torch, self.device = torch, "cuda" if torch.cuda.is_available() else "cpu"
+        torch.backends.cudnn.allow_tf32 = False  # scores do not depend on the machine
         try:
             self.network = torch.jit.load(path, map_location=self.device).eval()
         except RuntimeError as error:
@@ -345,17 +346,25 @@ def read_parser(run: Path, size: int | None = None) -> keras.Model:
     return network
 
 
-def load_parser(run: Path, size: int, source: dict, numbers: set[int]) -> tuple[Parser, Path]:
+def load_parser(run: Path, size: int, source: dict, photos: dict[int, int]) -> tuple[Parser, Path]:
     """The face parser of a run of parse_face.py, and its file. Raises Missing without one, and BadInput when it is
-    made for another size, or was trained on any of these numbers of faces of the same raw dataset."""
+    made for another size, or was trained on any of these faces.
+
+    photos: number -> prepared.photo_crc(). Trained on are the same numbers of the same raw dataset, and the same pixels
+    in whatever folder.
+    """
     path = run / "parser.keras"
     if not path.is_file():
         raise Missing(f"no {path}: run `python parse_face.py --train --run {run}`, or name its run with --parser")
     network = read_parser(run, size)
     about = prepared.read_settings(run / "args.json", "train the parser again.")
     trained = prepared.read_settings(run / "split.json", "train the parser again.")
-    same_source = trained["source"]["source"] == source["source"]
-    leaked = numbers & set(trained["train"]) if same_source else set()
+    try:
+        same_source = trained["source"]["source"] == source["source"]
+        numbers, known = set(trained["train"]), set(trained.get("train_photos", ()))
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"{run / 'split.json'} is damaged ({error!r}): train the parser again.") from None
+    leaked = {k for k, crc in photos.items() if crc in known or (same_source and k in numbers)}
     if leaked:
         raise BadInput(
             f"the parser in {run} was trained on {len(leaked)} of these faces or maps (first: {min(leaked)}) and must "

@@ -191,6 +191,25 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(((mean_a - mean_b) ** 2).sum() + traces - 2 * np.linalg.svd(a @ b.T, compute_uv=False).sum())
 
 
+def kernel_distances(a: np.ndarray, b: np.ndarray, rounds: int, seed: int) -> np.ndarray:
+    """KID's squared distance of two equally large sets of features, (N, D) each, without bias, for `rounds` bootstraps
+    that draw the same faces from both: (rounds,).
+
+    Binkowski et al., ICLR 2018: kernel (x . y / D + 1)^3. Drawing with replacement repeats faces; a face and its
+    repetition are left out like a face and itself.
+    """
+    aa, bb, ab = ((x @ y.T / a.shape[1] + 1) ** 3 for x, y in ((a, a), (b, b), (a, b)))
+    inside = aa + bb
+    np.fill_diagonal(inside, 0)
+
+    def distance(places):
+        count = np.bincount(places, minlength=len(a)).astype(float)
+        pairs = count.sum() ** 2 - (count**2).sum()
+        return count @ inside @ count / pairs - 2 * count @ ab @ count / count.sum() ** 2
+
+    return bootstrap(distance, len(a), rounds, seed)
+
+
 def bootstrap(statistic: Callable[[np.ndarray], float], faces: int, rounds: int, seed: int) -> np.ndarray:
     """statistic(indices) of `rounds` sets of as many faces drawn with replacement (Efron, 1979): (rounds,)."""
     rng = np.random.default_rng(seed)

@@ -52,9 +52,10 @@ def find(path: Path, parse: Callable[[np.ndarray], np.ndarray], size: int, align
     return dict(photo=photo, labels=labels, path=str(path.resolve()), sha256=digest, frame=frame, note=note)
 
 
-def add(out: Path, size: int, found: list[dict], prepare: Callable[[celebamask.RawFace], None]) -> None:
+def add(out: Path, size: int, found: list[dict], prepare: Callable[[celebamask.RawFace], None], parser: str) -> None:
     """Add what find() found to a folder, each face under the next free number. A photograph that is there already stays
-    as it is. prepare: writes the three prepared files of a raw face."""
+    as it is. prepare: writes the three prepared files of a raw face; parser: sha256 of the one that drew the maps, and
+    must not judge them."""
     prepared.claim(
         out / "prepared.json",
         "name a new folder with --out: own photographs do not go among the faces of a dataset.",
@@ -71,7 +72,7 @@ def add(out: Path, size: int, found: list[dict], prepare: Callable[[celebamask.R
                 print(f"{face['path']} is face {same[0]} of {out} already: left as it is, for its map may be edited")
                 continue
             k = same[0] if same else next_number(out, faces)  # one that was interrupted is made again
-            faces[str(k)] = {name: face[name] for name in ("path", "sha256", "frame")}
+            faces[str(k)] = {name: face[name] for name in ("path", "sha256", "frame")} | {"parser": parser}
             write_faces(out, faces)
             prepare(write_raw(out, k, face))
             print(f"{face['path']} is face {k} of {out}; {face['note']}{out / f'{k}_parts.png'} shows what was found")

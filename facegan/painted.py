@@ -43,6 +43,7 @@ def read_results(folder: Path, data: Path | None) -> Results:
         k = np.array([int(row["k"]) for row in rows])
         map_k = np.array([int(row["map_k"]) for row in rows])
         int(source["size"])
+        _ = about["script"], about["step"], about["split"], about["flags"]["batch_size"]
     except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
         raise BadInput(f"results in {folder} are damaged ({error!r}): run --test into it again.") from None
     if prepared.describe(data) != source:

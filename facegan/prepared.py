@@ -130,6 +130,17 @@ def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
     return arrays
 
 
+def photo_crc(data: Path, k: int) -> int:
+    """The checksum of a sample's photograph, which its archive carries: equal ones are the same pixels. Raises BadInput
+    when the sample is missing or damaged."""
+    path = data / "samples" / f"{k}.npz"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.getinfo("Image.npy").CRC
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise BadInput(f"{path} is missing or damaged ({error}); run g_simple_mask.py again") from None
+
+
 def is_current(path: Path, *sources: Path) -> bool:
     """Whether path is there and not older than any of its sources that is there."""
     if not path.exists():

@@ -198,6 +198,9 @@ class Results:
         self.in_grid = set(numbers[places].tolist())
         out.mkdir(parents=True, exist_ok=True)
         (out / "results.json").unlink(missing_ok=True)  # from here on pictures of two runs may lie side by side
+        for path in (out / "evaluation").glob("*"):  # evaluate.py's, of the pictures before
+            if path.suffix in (".json", ".md", ".csv", ".png"):
+                path.unlink()
         self.bar = tqdm(total=len(numbers), desc="painting", unit="face")
 
     def add(self, painted: dict[str, np.ndarray], about: dict[str, np.ndarray]) -> None:

@@ -54,6 +54,10 @@ class TrainingArgs:
 UNRECORDED = {"train", "test", "dry_run", "run", "split", "out", "xla", "cache", "photo", "aligned"}
 """Flags of the call, not of the run."""
 
+GONE = {"gan": "bce", "feature_matching": 0.0, "spectral_norm": False, "cycle": 0.0}
+"""Flags of earlier versions, and the value at which they did nothing: runs that recorded it go on. Why they went:
+benchmarks/recipes.md."""
+
 FREE = {"data", "epochs", "batch_statistics"}
 """Flags that the run remembers, but that may be said otherwise later. All others are bound: they made the weights."""
 
@@ -66,13 +70,11 @@ BOUNDS = {
     "beta1": (0, 0.9999999),
     "lambda_": (0, 1e9),
     "ema_decay": (0, 0.9999999),
-    "feature_matching": (0, 1e9),
     "identity": (0, 1e9),
     "perceptual": (0, 1e9),
     "color_consistency": (0, 1e9),
     "face_id_scale": (0, 1e6),
     "map_consistency": (0, 1e9),
-    "cycle": (0, 1e9),
     "discriminator_width": (1, 4096),
     "width": (1, 4096),
     "black": (0, 1),
@@ -131,6 +133,7 @@ def recorded_flags(run: Path) -> dict:
     if not (run / "checkpoints" / "checkpoint").exists():
         return {}
     flags = read_record(run / "args.json")
+    flags = {name: value for name, value in flags.items() if name not in GONE or value != GONE[name]}
     return flags | {name: Path(flags[name]) for name in ("data", "parser") if name in flags}
 
 
@@ -206,15 +209,18 @@ def steps_of_an_epoch(args, faces: int) -> int:
 
 
 def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
-    """Write the run's flags to run/args.json and its faces to run/split.json, and add this start to run/starts.json:
-    time, command line, versions. Only while the run folder is held, so that nobody else's are replaced."""
+    """Write the run's flags to run/args.json, its faces and the training photographs' checksums to run/split.json, and
+    add this start to run/starts.json: time, command line, versions. Only while the run folder is held, so that nobody
+    else's are replaced."""
     if not runtime.is_chief():
         return
     flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED}
     flags = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in flags.items()}
     args.run.mkdir(parents=True, exist_ok=True)
-    faces = {"source": prepared.describe(args.data), "train": train_numbers, "test": test_numbers}
     if not (recorded_flags(args.run) and (args.run / "split.json").exists()):
+        photos = [prepared.photo_crc(args.data, k) for k in train_numbers]
+        faces = {"source": prepared.describe(args.data), "train": train_numbers, "test": test_numbers}
+        faces["train_photos"] = photos
         prepared.write_text(args.run / "split.json", json.dumps(faces))
     prepared.write_text(args.run / "args.json", json.dumps({"script": script_of(type(args)), **flags}, indent=2) + "\n")
     path = args.run / "starts.json"

@@ -83,13 +83,15 @@ def notes(done: dict) -> str:
     if others := done.get("others_identity"):
         lines.append(f"dlib distance between different photographs: {others:.3f} on average.")
     flags = about["results"]["flags"]
-    if trained := [f"--{name}" for name in ("identity", "perceptual", "cycle") if flags.get(name)]:
+    if trained := [f"--{name}" for name in ("identity", "perceptual") if flags.get(name)]:
         lines.append(
             f"Trained with {' and '.join(trained)} through dlib's own network, which the dlib distance asks as well: "
             "compare it with ArcFace's."
         )
     if about["parser"] and not about["parser"]["same source as the results"]:
-        lines.append("The parser's faces come from another folder: whether it was trained on these was not checked.")
+        lines.append(
+            "The parser was trained on a dataset at another place: only photographs of equal pixels were looked for."
+        )
     lines += [f"{name} is left out: {reason}" for name, reason in done["left_out"].items() if reason != "--skip"]
     return "\n".join(lines) + "\n"
 

@@ -1,6 +1,7 @@
 """facegan/judges.py: where weights are found, that they are read safely, and what the networks compute."""
 
 import importlib.util
+import json
 import pickle
 from pathlib import Path
 
@@ -225,6 +226,37 @@ def test_a_file_that_is_not_inception_is_refused(tmp_path):
         judges.load_inception(tmp_path)
 
 
+# --- persons ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_s_id_is_what_the_preprocessing_finds_in_the_same_box(prepared_64):
+    """face_recognition.py's numbers, which are dlib's own, for three photographs that are no results."""
+    faces = [
+        prepared.read_npz(prepared_64 / "samples" / f"{k}.npz", Image=(64, 64, 3))
+        + prepared.read_npz(prepared_64 / "face_ids" / f"{k}.npz", box=(4,), face_id=(128,))
+        for k in range(3)
+    ]
+    images, boxes, expected = map(np.stack, zip(*faces, strict=True))
+    np.testing.assert_allclose(judges.DlibId()(images, boxes), expected, atol=1e-4)
+
+
+def test_arcface_has_no_opinion_where_no_face_is_found():
+    class Module:
+        @staticmethod
+        def detect(photo, dial):
+            return None, None, np.ones((2, 10)) if photo.any() else np.zeros((0, 10))
+
+        @staticmethod
+        def embedding(picture, landmarks):
+            return [landmarks.sum() + np.arange(512.0)[None]]
+
+    arcface = judges.ArcFace(Module)
+    photo, dark = np.ones((8, 8, 3), np.uint8), np.zeros((8, 8, 3), np.uint8)
+    assert arcface.landmarks(dark) is None
+    assert np.isnan(arcface(photo, arcface.landmarks(dark))).all()
+    assert arcface(dark, arcface.landmarks(photo))[3] == 13  # ten ones, of the first face alone
+
+
 # --- maps -------------------------------------------------------------------------------------------------------------
 
 
@@ -244,7 +276,7 @@ def parser(tmp_path) -> Path:
 
 
 def test_the_parser_names_regions(parser):
-    found, path = judges.load_parser(parser, 16, {"source": "/raw"}, {2, 3})
+    found, path = judges.load_parser(parser, 16, {"source": "/raw"}, {2: 22, 3: 33})
     assert path == parser / "parser.keras"
     picture = np.zeros((2, 16, 16, 3), np.uint8)
     picture[1, :4] = 200
@@ -255,15 +287,30 @@ def test_the_parser_names_regions(parser):
 
 def test_the_parser_never_judges_faces_it_was_trained_on(parser):
     with pytest.raises(BadInput, match=r"was trained on 1 of these faces.*first: 1.*--parser"):
-        judges.load_parser(parser, 16, {"source": "/raw"}, {1, 2})
-    assert judges.load_parser(parser, 16, {"source": "/other"}, {1, 2})
+        judges.load_parser(parser, 16, {"source": "/raw"}, {1: 11, 2: 22})
+    assert judges.load_parser(parser, 16, {"source": "/other"}, {1: 11, 2: 22})
+
+
+def test_the_parser_knows_the_photographs_it_was_trained_on_in_another_folder(parser):
+    split = {"source": {"source": "/raw"}, "train": [0, 1], "train_photos": [100, 111], "test": [2]}
+    prepared.write_text(parser / "split.json", json.dumps(split))
+    with pytest.raises(BadInput, match=r"was trained on 1 of these faces.*first: 7"):
+        judges.load_parser(parser, 16, {"source": "/moved"}, {7: 111, 8: 122})
+    assert judges.load_parser(parser, 16, {"source": "/moved"}, {8: 122})
+
+
+@pytest.mark.parametrize("content", ["{}", '{"source": "/raw", "train": []}'])
+def test_a_damaged_record_of_the_parser_is_a_sentence(content, parser):
+    prepared.write_text(parser / "split.json", content)
+    with pytest.raises(BadInput, match=r"split.json is damaged .*train the parser again"):
+        judges.load_parser(parser, 16, {"source": "/raw"}, {2: 22})
 
 
 def test_a_parser_that_does_not_fit_or_is_not_there_is_a_sentence(parser, tmp_path):
     with pytest.raises(BadInput, match="is for 16 pixels, not 64"):
-        judges.load_parser(parser, 64, {"source": "/raw"}, {2})
+        judges.load_parser(parser, 64, {"source": "/raw"}, {2: 22})
     with pytest.raises(judges.Missing, match=r"parse_face.py --train"):
-        judges.load_parser(tmp_path / "none", 16, {"source": "/raw"}, {2})
+        judges.load_parser(tmp_path / "none", 16, {"source": "/raw"}, {2: 22})
     (parser / "parser.keras").write_bytes(b"half")
     with pytest.raises(BadInput, match=r"is damaged .*writes it again"):
-        judges.load_parser(parser, 16, {"source": "/raw"}, {2})
+        judges.load_parser(parser, 16, {"source": "/raw"}, {2: 22})

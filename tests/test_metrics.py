@@ -81,6 +81,22 @@ def test_ms_ssim_by_hand():
     assert metrics.ms_ssim(flat(51, size=64), flat(102, size=64)) == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.skipif(not importlib.util.find_spec("torchmetrics"), reason="torchmetrics (requirements-eval.txt)")
+@pytest.mark.parametrize("size", [64, 256])
+def test_ms_ssim_is_the_library_s(size):
+    import torch
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as library
+
+    a = texture(2, size)
+    blurred = np.stack([cv2.GaussianBlur(picture, (0, 0), 1) for picture in a])
+    b = np.clip(0.8 * blurred + RNG.normal(0, 10, a.shape), 0, 255).astype(np.uint8)
+    x, y = (torch.from_numpy(x / 255).permute(0, 3, 1, 2) for x in (a, b))
+    betas = tuple(metrics.ms_ssim_weights(size))
+    for i in range(2):
+        expected = float(library(x[i : i + 1], y[i : i + 1], data_range=1.0, betas=betas, normalize=None))
+        assert metrics.ms_ssim(a, b)[i] == pytest.approx(expected, abs=2e-3)
+
+
 def test_more_noise_is_a_worse_picture():
     pictures = texture(1, 64)
     noisy = [np.clip(pictures + RNG.normal(0, s, pictures.shape), 0, 255).astype(np.uint8) for s in (5, 20)]
@@ -149,6 +165,21 @@ def test_blur_neither_passes_for_a_checkerboard_nor_hides_one(sigma):
     assert energy[2] < 0.3
     blurred[:, ::2, ::2] += 3
     assert metrics.checkerboard(metrics.peaks(blurred), real)[2] > 3
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_a_pure_wave_fills_its_peak_and_nothing_else(size):
+    """Under a Hann window a cosine of amplitude A has A^2 / 4 times the window's power spectrum, of which 1/4, 1/2, 1/4
+    of its amplitude, times S / 2, along either axis: all of it within one frequency."""
+    wave = 100 + 50 * np.cos(2 * np.pi * np.arange(size) / 8)  # period 8, along the rows
+    picture = np.tile(wave[None, :, None], (size, 1, 3))[None]
+    found = metrics.peaks(picture)[0]
+    points, _ = metrics.lattice(size)
+    (at,) = [i for i, point in enumerate(points.tolist()) if point == [0, size // 8]]
+    line = np.array([0.25, 0.5, 0.25]) ** 2 * size**2
+    expected = (50 / 255) ** 2 / 4 * np.outer(line, line).mean()
+    assert found[at, 0] == pytest.approx(expected, rel=1e-6)
+    assert found[at, 1] == pytest.approx(0, abs=1e-9 * expected)
 
 
 def test_other_photographs_and_noise_have_no_checkerboard():

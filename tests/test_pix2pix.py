@@ -56,12 +56,10 @@ def test_published_recipe_has_transposed_convolutions_and_batchnorm_and_the_defa
 
 def test_discriminator_judges_30_x_30_patches_of_70_x_70_pixels():
     discriminator = pix2pix.Discriminator(pix2pix.Args(size=256, norm="batch", discriminator_width=64))
-    logits, *features = discriminator.output_shape
-    assert logits == (None, 30, 30, 1)
-    assert features == [(None, 128, 128, 64), (None, 64, 64, 128), (None, 32, 32, 256), (None, 31, 31, 512)]
+    assert discriminator.output_shape == (None, 30, 30, 1)
     masks, picture = tf.zeros((1, 256, 256, 7)), tf.Variable(tf.random.normal((1, 256, 256, 3)))
     with tf.GradientTape() as tape:
-        logit = discriminator([masks, picture])[0][0, 15, 15, 0]
+        logit = discriminator([masks, picture])[0, 15, 15, 0]
     seen = np.abs(tape.gradient(logit, picture).numpy()[0]).sum(-1) > 0
     assert seen.any(0).sum() == seen.any(1).sum() == 70
 
@@ -148,28 +146,8 @@ def test_any_width_has_groups_that_divide_it():
 
 def test_gan_loss_by_hand():
     logits = tf.constant([[0.0, np.log(3.0)]])  # probabilities 1/2 and 3/4
-    assert float(pix2pix.gan_loss("bce", logits, True)) == pytest.approx((np.log(2) + np.log(4 / 3)) / 2)
-    assert float(pix2pix.gan_loss("bce", logits, False)) == pytest.approx((np.log(2) + np.log(4)) / 2)
-
-
-def test_other_gan_losses_by_hand():
-    logits = tf.constant([[3.0, 0.5]])
-    assert float(pix2pix.gan_loss("lsgan", logits, True)) == pytest.approx((4 + 0.25) / 2)
-    assert float(pix2pix.gan_loss("lsgan", logits, False)) == pytest.approx((9 + 0.25) / 2)
-    assert float(pix2pix.gan_loss("lsgan", logits, True, of_generator=True)) == pytest.approx((4 + 0.25) / 2)
-    assert float(pix2pix.gan_loss("hinge", logits, True)) == pytest.approx((0 + 0.5) / 2)
-    assert float(pix2pix.gan_loss("hinge", logits, False)) == pytest.approx((4 + 1.5) / 2)
-    assert float(pix2pix.gan_loss("hinge", logits, True, of_generator=True)) == pytest.approx(-3.5 / 2)
-
-
-def test_feature_matching_loss_by_hand_teaches_the_picture_alone():
-    real, painted = ([tf.Variable([x, 0.0]), tf.Variable([y])] for x, y in ((1.0, 5.0), (3.0, 2.0)))
-    with tf.GradientTape() as tape:
-        loss = pix2pix.feature_matching_loss(real, painted)
-    assert float(loss) == pytest.approx((2 / 2 + 3) / 2)
-    to_real, to_painted = tape.gradient(loss, [real[0], painted[0]])
-    assert to_real is None
-    assert to_painted.numpy().tolist() == [0.25, 0]
+    assert float(pix2pix.gan_loss(logits, True)) == pytest.approx((np.log(2) + np.log(4 / 3)) / 2)
+    assert float(pix2pix.gan_loss(logits, False)) == pytest.approx((np.log(2) + np.log(4)) / 2)
 
 
 def test_map_consistency_loss_by_hand():
@@ -190,8 +168,6 @@ def test_color_loss_by_hand_counts_a_small_region_as_much_as_a_large_one():
     masks[0, 0, :3, 0] = masks[0, 0, 3, 1] = 1
     picture = np.array([0.1, 0.2, 0.3, 0.9], np.float32)[None, None, :, None] * np.ones(3, np.float32)
     asked = np.full((1, 7, 3), 0.5, np.float32)
-    means = pix2pix.mean_colors(tf.constant(picture), tf.constant(masks), tf.constant(asked)).numpy()
-    np.testing.assert_allclose(means[0, :, 0], [0.2, 0.9, 0.5, 0.5, 0.5, 0.5, 0.5], rtol=1e-5)
     loss = pix2pix.color_loss(tf.constant(picture), tf.constant(masks), tf.constant(asked))
     assert float(loss) == pytest.approx((0.3 + 0.4) / 7)
 
@@ -297,32 +273,6 @@ def test_the_generators_loss_is_the_sum_that_the_recipe_says(trained, metrics):
 
     steps = metrics(trained(pix2pix).run)
     assert [x["g"] for x in steps] == [wanted(x) for x in steps]
-
-
-def test_the_way_back_to_the_first_map_is_learnt(records, tmp_path):
-    off = dict.fromkeys(("identity", "perceptual", "color_consistency"), 0.0)
-    args = pix2pix.Args(size=64, batch_size=2, run=tmp_path, cycle=10.0, push=False, **off)
-    state = pix2pix.State(args)
-    train_step = pix2pix.make_train_step(args, state, tf.distribute.get_strategy(), "off")
-    x = {name: float(value) for name, value in train_step(two_faces(records), tf.constant(0)).items()}
-    assert 0 < x["cycle"] < 1
-    assert x["g"] == pytest.approx(x["gan"] + 100 * (x["l1"] + x["l1_agree"]) + 10 * x["cycle"], rel=1e-4)
-
-
-def test_two_runs_with_more_losses_are_equal_bit_for_bit(records, tmp_path):
-    """Sums of many numbers must not depend on which of them is ready first: exact resuming rests on it."""
-    weights = []
-    for _ in range(2):
-        keras.utils.set_random_seed(0)
-        args = pix2pix.Args(size=64, batch_size=2, run=tmp_path, feature_matching=10.0, spectral_norm=True)
-        state = pix2pix.State(args)
-        train_step = pix2pix.make_train_step(args, state, tf.distribute.get_strategy(), "off")
-        for step in range(3):
-            losses = train_step(two_faces(records), tf.constant(step))
-        assert all(np.isfinite(float(x)) for x in losses.values())
-        assert {"identity", "perceptual", "color", "matching"} <= losses.keys()
-        weights.append([w.numpy() for w in state.generator.weights + state.discriminator.weights])
-    assert all((a == b).all() for a, b in zip(*weights, strict=True))
 
 
 def test_training_moves_every_weight_of_both_networks_and_lowers_the_loss(trained, metrics):

@@ -184,8 +184,8 @@ def test_noise_in_a_corner_of_the_photo_does_not_come_back(seen):
 
 def test_losses_by_hand():
     logits = tf.constant([[0.0, np.log(3.0)]])  # probabilities 1/2 and 3/4
-    assert float(pix2pix_rec.gan_loss("bce", logits, True)) == pytest.approx((np.log(2) + np.log(4 / 3)) / 2)
-    assert float(pix2pix_rec.gan_loss("bce", logits, False)) == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert float(pix2pix_rec.gan_loss(logits, True)) == pytest.approx((np.log(2) + np.log(4 / 3)) / 2)
+    assert float(pix2pix_rec.gan_loss(logits, False)) == pytest.approx((np.log(2) + np.log(4)) / 2)
     assert float(pix2pix_rec.reconstruction_loss(tf.zeros((1, 2, 2, 3)), tf.fill((1, 2, 2, 3), 0.25))) == 0.25
 
 
