@@ -205,8 +205,8 @@ def table(args: Args, found: dict[str, list[dict]]) -> str:
         minutes = np.mean([trained_seconds(folder) for folder in folders]) / 60
         images = [json.loads((f / "results" / "results.json").read_text()) for f in folders]
         images = np.mean([about["step"] * about["flags"]["batch_size"] for about in images])
-        cells = [f"{x:.3f} ({x / y:.2f})" for x, y in zip(means, first, strict=True)]
-        speed = f"{minutes:.1f} | {images / 60 / minutes:.1f}" if minutes else "|"
+        cells = [f"{x:.3f} ({x / y:.2f})" if np.isfinite(x) else "" for x, y in zip(means, first, strict=True)]
+        speed = f"{minutes:.1f} | {images / 60 / minutes:.1f}" if minutes else "  |  "
         lines.append(f"| {name} | `{RECIPES[name]}` | {speed} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

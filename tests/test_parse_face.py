@@ -412,7 +412,9 @@ def test_own_photographs_do_not_go_among_the_faces_of_a_dataset(snapshot, fitted
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--photo", "a.jpg"), r"no .*parser\.keras: run .*--train"),
+        (("--photo", "a.jpg", "--out", "mine"), r"no .*parser\.keras: run .*--train"),
+        (("--photo", "a.jpg"), "--photo makes a prepared folder: name it with --out"),
+        (("--photo", "a.jpg", "--out", "mine", "--size", "128"), "--photo has no use for --size 128: leave it out"),
         (("--photo", "a.jpg", "--train"), "--photo parses with a run that is trained"),
         ((), "say --train, --test or both"),
         (("--test",), "no trained run in"),

@@ -220,12 +220,16 @@ def test_the_page_holds_every_result_and_no_title_can_break_it(tmp_path):
 
 def test_results_that_fail_half_way_leave_no_table_that_seems_whole(tmp_path):
     (tmp_path / "results.json").write_text("{}")  # of results that were whole
+    (tmp_path / "evaluation").mkdir()
+    for name in ("scores.json", "worst_16_rec.png", "mine.txt"):
+        (tmp_path / "evaluation" / name).touch()
     about = {"script": "pix2pix.py", "split": "test", "step": 5}
     results = report.Results(tmp_path, about, np.arange(2), {"rec": "reconstruction"})
     results.add({"rec": picture(RED)}, {"k": np.array([0])})
     with pytest.raises(KeyError), results:
         results.add({}, {"k": np.array([1])})
-    assert [path.name for path in tmp_path.iterdir()] == ["0_rec.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0_rec.png", "evaluation"]
+    assert [path.name for path in (tmp_path / "evaluation").iterdir()] == ["mine.txt"]
 
 
 # --- dry run ----------------------------------------------------------------------------------------------------------
