@@ -13,7 +13,6 @@ from facegan import runtime  # first: it sets TensorFlow's environment
 
 # isort: split
 import functools
-import io
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 import export
 import parse_face
@@ -187,18 +185,12 @@ def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
     """--out, --save-map, --save-sample."""
     report.save_png(args.out, picture)
     if args.save_map:
-        prepared.write_bytes(args.save_map, png(editing.full_labels(editing.labels(edit))))
+        prepared.write_bytes(args.save_map, editor_desk.encoded(editing.full_labels(editing.labels(edit)), "PNG"))
     if args.save_sample:
         prepared.write_npz(args.save_sample, stored=("Image",), **editing.sample(edit, picture))
     for path in (args.out, args.save_map, args.save_sample):
         if path:
             print(f"wrote {path}")
-
-
-def png(picture: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 Positions are (x, y) in pixels from the upper left corner of the picture: the middle of the first pixel is (0.5, 0.5).
 """
 
+import contextlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,8 +73,9 @@ def read_photo(path: Path) -> np.ndarray:
 
 
 def upright(picture: Image.Image) -> np.ndarray:
-    """A decoded photograph as read_photo() gives it."""
-    picture = ImageOps.exif_transpose(picture)
+    """A decoded photograph as read_photo() gives it; one whose EXIF block is damaged is taken as it lies."""
+    with contextlib.suppress(Exception):  # Pillow promises nothing of what a damaged block raises, SyntaxError is one
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:

@@ -2,7 +2,7 @@
 
     face, other = editing.read_face(data, 12), editing.read_face(data, 57)
     edit = editing.begin(face)
-    edit = editing.borrow_region(edit, other, "hair")
+    edit = editing.borrow_region(edit, other.map, "hair")
     edit = editing.recolor(edit, "hair", editing.parse_color("#8a3b1f"))
     edit = editing.paint(edit, where, "mouth")  # where (S, S) bool
     picture = editing.composite(edit, painter(edit))
@@ -140,8 +140,10 @@ def begin(face: Face) -> Edit:
 
 
 def paint(edit: Edit, where: np.ndarray, region: str) -> Edit:
-    """where (S, S) bool becomes a region, or "background"."""
-    return replace(edit, grid=np.where(where, np.uint8(NAMES.index(region)), edit.grid))
+    """where (S, S) bool becomes a region, or "background". A pixel that shows it already stays as it is: a region that
+    is painted over itself is no edit."""
+    number = np.uint8(NAMES.index(region))
+    return replace(edit, grid=np.where(where & (edit.regions != number), number, edit.grid))
 
 
 def erase(edit: Edit, where: np.ndarray) -> Edit:

@@ -29,13 +29,13 @@ def check_bytes(size: int, name: str) -> None:
         raise BadInput(f"{name} is larger than {MAX_BYTES // 10**6} MB: save it smaller.")
 
 
-def decode(content: bytes, name: str) -> Image.Image:
+def decode(content: bytes, name: str, taken: str = "JPEG, PNG and WebP are taken") -> Image.Image:
     """The decoded picture. Raises BadInput when it is too large, damaged, or none."""
     check_bytes(len(content), name)
     try:
         return celebamask.decode_bytes(content, name, lambda header: check_pixels(header, name), FORMATS)
     except BadInput as error:
-        raise BadInput(f"{str(error).rstrip('.')}: JPEG, PNG and WebP are taken.") from None
+        raise BadInput(f"{str(error).rstrip('.')}: {taken}.") from None
 
 
 def check_pixels(header: Image.Image, name: str) -> None:
@@ -67,12 +67,14 @@ def photo(content: bytes, name: str, aligned: bool) -> tuple[np.ndarray, str]:
 
 
 def label_map(content: bytes, name: str) -> np.ndarray:
-    """A label map as (512, 512) uint8 ids 0..18: CelebAMask-HQ's ids as 8-bit grey, or its colours.
+    """A label map, a PNG, as (512, 512) uint8 ids 0..18: CelebAMask-HQ's ids as 8-bit grey, or its colours.
 
     Another side than 512 is brought there by the nearest pixel. Raises BadInput, which names the trouble, for ids or
     colours that CelebAMask-HQ does not have, and for anything that would have to be guessed.
     """
-    picture = decode(content, name)
+    picture = decode(content, name, "a label map is a PNG")
+    if picture.format != "PNG":  # others may be lossy, and would give ids or colours that nobody wrote
+        raise BadInput(f"{name} is a {picture.format}: save the label map as PNG, which keeps every id or colour.")
     if picture.width != picture.height:
         raise BadInput(f"{name} is {picture.width} x {picture.height}: a label map is square.")
     if picture.mode.startswith("I") or picture.mode == "F":

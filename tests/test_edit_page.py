@@ -96,7 +96,7 @@ def decoded(content: bytes) -> np.ndarray:
 
 
 def as_png(picture: np.ndarray) -> bytes:
-    return script.png(picture.astype(np.uint8))
+    return editor_desk.encoded(picture.astype(np.uint8), "PNG")
 
 
 # --- the server -------------------------------------------------------------------------------------------------------

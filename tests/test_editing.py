@@ -2,10 +2,12 @@
 command line without a browser."""
 
 import csv
+import functools
 import io
 import re
 import struct
 import sys
+import textwrap
 import zlib
 from dataclasses import replace
 
@@ -19,7 +21,7 @@ import edit as script
 import pix2pix
 import pix2pix_rec
 import pix2pix_v2
-from facegan import editing, labelmaps, prepared, regions, uploads
+from facegan import editing, editor_desk, labelmaps, prepared, regions, uploads
 from facegan.editing import NAMES, Edit, Face, FaceMap
 from facegan.errors import BadInput
 
@@ -76,6 +78,14 @@ def test_painted_pixels_are_exactly_that_region_and_all_others_stay_as_prepared(
     far = ~editing.near(where, 1)
     np.testing.assert_array_equal(edit.masks[far], face.map.masks[far])
     assert editing.paint(edit, where, "background").masks[where].max() == 0
+
+
+def test_a_region_painted_over_itself_is_no_edit(face):
+    hair = editing.begin(face).regions == NAMES.index("hair")
+    edit = editing.paint(editing.begin(face), hair, "hair")
+    assert (edit.grid == editing.UNPAINTED).all()
+    edit = editing.paint(edit, box(14, 20, 10, 54), "hair")
+    np.testing.assert_array_equal(edit.grid == NAMES.index("hair"), ~hair & box(14, 20, 10, 54))
 
 
 def test_the_eraser_brings_the_photographs_own_map_back_also_over_a_borrowed_one(face):
@@ -245,7 +255,7 @@ def test_what_is_no_colour_is_refused(text):
 
 
 def png(array) -> bytes:
-    return script.png(np.asarray(array, np.uint8))
+    return editor_desk.encoded(np.asarray(array, np.uint8), "PNG")
 
 
 @pytest.mark.parametrize(
@@ -282,14 +292,41 @@ def test_pixels_are_counted_before_anything_is_decoded():
         uploads.photo(bytes(20_000_001), "large.jpg", aligned=True)
 
 
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_a_label_map_that_may_have_lost_something_is_refused(form):
+    """A lossy picture of ids 1 and 2 would still be ids, of other places."""
+    with pytest.raises(BadInput, match=f"map is a {form}: save the label map as PNG"):
+        uploads.label_map(editor_desk.encoded(np.ones((512, 512), np.uint8), form), "map")
+
+
 def test_a_label_map_of_another_size_or_with_a_palette_of_the_datasets_colours_is_taken():
     ids = np.random.default_rng(0).integers(0, 19, (64, 64), np.uint8)
-    small = uploads.label_map(script.png(ids), "small.png")
+    small = uploads.label_map(png(ids), "small.png")
     np.testing.assert_array_equal(small, editing.full_labels(ids))
     palette = Image.fromarray(regions.LABEL_COLORS[ids]).quantize(19)
     file = io.BytesIO()
     palette.save(file, "PNG")
     np.testing.assert_array_equal(uploads.label_map(file.getvalue(), "palette.png"), small)
+
+
+# --- the examples in the documentation --------------------------------------------------------------------------------
+
+
+def test_the_example_of_editing_py_runs(prepared_64):
+    example = textwrap.dedent("".join(re.findall(r"^ {4}.*\n", editing.__doc__, re.MULTILINE)))
+    names = {"editing": editing, "data": prepared_64, "where": box(50, 54, 20, 30), "painter": lambda edit: painted()}
+    exec(example.replace("data, 12)", "data, 8)").replace("data, 57)", "data, 1)"), names)
+    assert names["edit"].regions[52, 25] == NAMES.index("mouth")
+    assert names["picture"].shape == (S, S, 3)
+
+
+def test_the_example_of_the_readme_runs(trained, prepared_64, root, monkeypatch):
+    (example,) = re.findall(r"```python\n(import edit\n.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL)
+    monkeypatch.setattr(script, "Args", functools.partial(script.Args, run=trained(pix2pix).run, data=prepared_64))
+    names = {}
+    exec(example.replace("(12, 57)", "(8, 1)"), names)
+    assert names["picture"].shape == (S, S, 3)
+    assert not np.array_equal(names["changed"].colors, names["face"].colors)
 
 
 # --- command line -----------------------------------------------------------------------------------------------------
