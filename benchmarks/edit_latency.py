@@ -11,7 +11,6 @@ import itertools
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -125,20 +124,13 @@ def measure(page: Page, surface: str, sign: str, args: Args) -> list[float]:
 
 
 def measure_ours(browser, studio: editor_desk.Studio, args: Args) -> list[float]:
-    with editor_page.bind("127.0.0.1", 0) as listening:
-        server = editor_page.server(studio, "127.0.0.1")
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.05)
+    with editor_page.serving(studio) as port:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        page.goto(f"http://127.0.0.1:{port}")
         page.wait_for_function("window.faceEditor && faceEditor.times.length > 0", timeout=60_000)
         page.keyboard.press("4")
         found = measure(page, "#fe-canvas", OURS, args)
         page.close()
-        server.should_exit = True
-        thread.join()
     return found
 
 

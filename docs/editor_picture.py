@@ -6,8 +6,6 @@ python docs/editor_picture.py --run runs/demo --data data/prepared-128     # aft
 import io
 import shutil
 import sys
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,15 +71,10 @@ def main() -> None:
     args = cli.parse(Args, description=__doc__)
     flags = script.Args(run=args.run, data=args.data, sample=args.sample)
     studio = script.studio(flags, script.restore(flags))
-    with editor_page.bind("127.0.0.1", 0) as listening, sync_playwright() as playwright:
-        server = editor_page.server(studio, "127.0.0.1")
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.05)
+    with editor_page.serving(studio) as port, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        page.goto(f"http://127.0.0.1:{port}")
         page.wait_for_function("window.faceEditor && faceEditor.times.length > 0", timeout=60_000)
         act(page, args)
         picture = Image.open(io.BytesIO(page.screenshot()))
@@ -89,8 +82,6 @@ def main() -> None:
         picture.convert("RGB").save(jpeg, "JPEG", quality=88)
         prepared.write_bytes(Path(__file__).with_name("editor.jpg"), jpeg.getvalue())
         browser.close()
-        server.should_exit = True
-        thread.join()
 
 
 if __name__ == "__main__":

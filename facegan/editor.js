@@ -36,6 +36,7 @@ async function ask(path, content, type) {
   throw error;
 }
 
+const isGone = error => error.status === 400 || error.status === 410;  // a face or a map that the server has no more
 const unreachable = error => { error.unreachable = true; throw error; };
 
 function session() {
@@ -64,7 +65,9 @@ function decode(text) {
   return grid;
 }
 
-const request = () => ({...doc, grid: encode(doc.grid), keep});
+const request = () => ({...doc, grid: encode(doc.grid), colors: [...doc.colors], keep});
+
+const painted = async asked => bitmap(await (await ask("paint", asked)).blob().catch(unreachable));
 
 // One request at a time; when its answer comes and the edit has moved on, the newest state is sent, and none between.
 let wanted = 0, busy = false, changedAt = 0, troubled = false;
@@ -79,8 +82,7 @@ async function refresh() {
     number = wanted;
     const of = face, since = changedAt;
     try {
-      const answer = await ask("paint", request());
-      const picture = await bitmap(await answer.blob().catch(unreachable));
+      const picture = await painted(request());
       if (of === face) {
         edited.getContext("2d").drawImage(picture, 0, 0);
         drawResult();
@@ -91,7 +93,8 @@ async function refresh() {
     } catch (error) {
       troubled = true;
       if (!error.unreachable) {
-        warn(error.message);
+        const lent = isGone(error) && (doc.map || doc.identity);
+        warn(error.message + (lent ? " To go on without it, borrow another or start over; undo brings this edit back." : ""));
       } else {  // nobody there: the edit is safe here, so try again
         warn("The server does not answer. Your edit is kept in this browser; trying again ...");
         await wait(2000);
@@ -156,6 +159,9 @@ const snapshot = () => ({under, doc: {...doc, grid: doc.grid.slice(), colors: do
 const blank = () => ({face: face.name, map: null, grid: new Uint8Array(about.size ** 2).fill(UNPAINTED),
                       colors: Array(7).fill(null), identity: null});
 
+const docOf = entry => ({face: entry.face, map: entry.map, grid: decode(entry.grid), colors: [...entry.colors],
+                         identity: entry.identity});
+
 const isEdited = () => doc.map || doc.identity || doc.colors.some(x => x) || doc.grid.some(x => x !== UNPAINTED);
 
 function pushUndo(before) {
@@ -200,12 +206,23 @@ async function source(name) {
   return {...found, own: decode(found.regions)};
 }
 
-async function open(name, edit = null) {
+async function lentMap(name) {  // null when it is gone: the face opens all the same, and its edit stays as it is
+  try { return await source(name); } catch (error) { if (!isGone(error)) throw error; return null; }
+}
+
+function mapIsHere(name, own) {  // it may have been gone, and what was painted over it goes on
+  endStroke();
+  for (const state of [...done, ...undone]) if (state.doc.map === name) state.under = own;
+  if (doc.map !== name) return lend(name, {own}, "Your map.");
+  under = own;
+  changed("Your map is here again, and the edit goes on.");
+}
+
+async function open(name) {
   const newest = turn(), found = await source(name);
   if (!found.photo) throw new Error("That is a map alone: it has no photograph.");
   const picture = await bitmap(new Blob([Uint8Array.from(atob(found.photo), c => c.charCodeAt(0))]));
-  const before = edit || kept("edits", () => ({}))[name];
-  const lent = before && before.map ? await source(before.map) : null;  // gone: the edit stays stored as it is
+  const before = kept("edits", () => ({}))[name], lent = before && before.map ? await lentMap(before.map) : null;
   if (!newest()) return false;
   endStroke();
   pan = null;
@@ -213,8 +230,7 @@ async function open(name, edit = null) {
   for (const canvas of [photo, original, edited]) canvas.getContext("2d").drawImage(picture, 0, 0);
   done = []; undone = [];
   under = lent ? lent.own : face.own;
-  doc = before ? {...blank(), map: before.map, grid: decode(before.grid), colors: before.colors,
-                  identity: before.identity} : blank();
+  doc = before ? docOf(before) : blank();
   view = {scale: 1, x: 0, y: 0};
   const opened = nameOf(name);
   changed(opened[0].toUpperCase() + opened.slice(1) + (isEdited() ? ", with your edit as you left it." : ": paint on its map, or borrow from another face."));
@@ -256,11 +272,13 @@ function needFace() {
 const code = () => tool === "eraser" ? OWN : region;
 const what = () => tool === "eraser" ? "the photo's own map" : about.names[region];
 
+const put = (i, value) => { if (shown(i) !== value) doc.grid[i] = value; };  // a region over itself is no edit
+
 function dab(x, y) {  // all pixels whose middle lies within the brush; whole pixels only, so nothing is ever in between
   const s = about.size, r = size / 2, value = code();
   for (let row = Math.max(0, Math.floor(y - r)); row <= Math.min(s - 1, y + r); row++) {
     for (let column = Math.max(0, Math.floor(x - r)); column <= Math.min(s - 1, x + r); column++) {
-      if ((column + .5 - x) ** 2 + (row + .5 - y) ** 2 <= Math.max(r * r, .5)) doc.grid[row * s + column] = value;
+      if ((column + .5 - x) ** 2 + (row + .5 - y) ** 2 <= Math.max(r * r, .5)) put(row * s + column, value);
     }
   }
 }
@@ -280,15 +298,15 @@ function fill(x, y) {  // everything of the region under the pointer that hangs 
       if (j >= 0 && j < s * s && !seen[j] && shown(j) === from) { seen[j] = 1; todo.push(j); }
     }
   }
-  for (let i = 0; i < s * s; i++) if (seen[i]) doc.grid[i] = value;
+  for (let i = 0; i < s * s; i++) if (seen[i]) put(i, value);
 }
 
 const inside = p => p.x >= 0 && p.y >= 0 && p.x < about.size && p.y < about.size;
 
-function paintAt(p) {  // a whole stroke at one place
+function paintAt(p, by = tool) {  // a whole stroke at one place
   const before = snapshot();
-  if (tool === "fill") { if (inside(p)) fill(p.x, p.y); } else dab(p.x, p.y);
-  finish(before, tool === "fill" ? "Filled with " + what() + "." : "Painted " + what() + ".");
+  if (by === "fill") { if (inside(p)) fill(p.x, p.y); } else dab(p.x, p.y);
+  finish(before, by === "fill" ? "Filled with " + what() + "." : "Painted " + what() + ".");
 }
 
 function finish(before, words) {
@@ -314,7 +332,13 @@ function moveView(scale, x, y) {
   draw();
 }
 
-function zoom(factor, center = {x: view.x + about.size / view.scale / 2, y: view.y + about.size / view.scale / 2}) {
+function middle() {  // what is zoomed about: the cursor where it is seen, else the middle of the view
+  const side = about.size / view.scale, seen = value => value >= 0 && value <= side;
+  if (cursor && tool !== "hand" && seen(cursor.x - view.x) && seen(cursor.y - view.y)) return cursor;
+  return {x: view.x + side / 2, y: view.y + side / 2};
+}
+
+function zoom(factor, center = middle()) {
   const scale = Math.min(16, Math.max(1, view.scale * factor)), k = view.scale / scale;
   moveView(scale, center.x - (center.x - view.x) * k, center.y - (center.y - view.y) * k);
   say("Zoom " + Math.round(view.scale * 100) + " %.");
@@ -334,9 +358,8 @@ function down(event) {
   const p = cursor = place(event);
   if (tool === "hand" || event.button === 1) { pan = {...view, from: event}; return; }
   if (event.button !== 0 || pointers.size > 2) return;
-  if (tool === "fill") return paintAt(p);
-  stroke = {before: snapshot(), last: p};
-  dab(p.x, p.y);
+  stroke = {before: snapshot(), last: p, fills: tool === "fill"};  // it fills at the end: a second finger may come yet
+  if (!stroke.fills) dab(p.x, p.y);
   show();
 }
 
@@ -345,7 +368,7 @@ function move(event) {
   if (pointers.has(event.pointerId)) pointers.set(event.pointerId, event);
   if (pan) return panTo(event);
   cursor = place(event);
-  if (stroke) {
+  if (stroke && !stroke.fills) {
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const p of (events.length ? events : [event]).map(place)) { line(stroke.last, p); stroke.last = p; }
     return show();
@@ -374,9 +397,11 @@ function up(event) {
 }
 
 function endStroke() {  // also where it is cut short: what changes the edit meanwhile comes after it, and undo takes it first
+  picking = null;
   if (!stroke) return;
-  const before = stroke.before;
+  const {before, last, fills} = stroke;
   stroke = null;
+  if (fills) return paintAt(last, "fill");
   finish(before, "Painted " + what() + ".");
 }
 
@@ -405,7 +430,7 @@ function show() {  // after a change of the map
   at("fe-lent").textContent = lent.some(x => x) ? "Borrowed: " + lent.filter(x => x).join(", ") : "";
   for (const input of document.querySelectorAll("#fe-palette input")) {
     const i = +input.dataset.region - 1;
-    if (document.activeElement !== input) input.value = colorOf(i);
+    if (input !== picking) input.value = colorOf(i);
     input.nextElementSibling.hidden = doc.colors[i] === null;
   }
   draw();
@@ -494,21 +519,22 @@ function buildPalette() {
   }
 }
 
+let picking = null;  // the colour input that is dragged through: one drag is one step of undo
+
 function colorControls(number, name) {
   const input = document.createElement("input"), back = document.createElement("button");
   input.type = "color";
   input.dataset.region = number;
   input.setAttribute("aria-label", "Colour of " + name);
   input.title = "Colour of " + name + "; begins with the photo's mean";
-  let dragging = false;  // one drag through the picker is one step of undo
   input.addEventListener("input", () => {
     if (!face) return;
-    if (!dragging) { endStroke(); pushUndo(snapshot()); }
-    dragging = true;
+    if (picking !== input) { endStroke(); pushUndo(snapshot()); }
+    picking = input;
     doc.colors[number - 1] = input.value;
     changed("Colour of " + name + ".");
   });
-  input.addEventListener("change", () => { dragging = false; });
+  input.addEventListener("change", () => { picking = null; });
   back.type = "button";
   back.className = "fe-back";
   back.hidden = true;
@@ -530,29 +556,41 @@ for (let i = 1; i <= 8; i++) KEYS[i] = () => setRegion(i % 8);
 
 function key(event) {
   const target = event.target, writing = target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName) ||
-    (target.tagName === "INPUT" && !/^(range|checkbox|radio|button|file)$/.test(target.type));
+    (target.tagName === "INPUT" && !/^(range|checkbox|radio|button|file|color)$/.test(target.type));
   if (!face || writing || stroke || event.altKey) return;
+  const lower = event.key.toLowerCase();  // Caps Lock turns z and Z around
   if (event.ctrlKey || event.metaKey) {
-    const redo = event.key === "y" || (event.key.toLowerCase() === "z" && event.shiftKey);
-    if (!redo && event.key !== "z") return;
+    const redo = lower === "y" || (lower === "z" && event.shiftKey);
+    if (!redo && lower !== "z") return;
     event.preventDefault();
     return step(...(redo ? [undone, done, "redo"] : [done, undone, "undo"]));
   }
   if (target === canvas() && canvasKey(event)) return event.preventDefault();
-  const action = KEYS[event.key === "Z" || !event.shiftKey || !/^[a-z]$/i.test(event.key) ? event.key : ""];
+  const action = KEYS[/^[a-z]$/.test(lower) && event.shiftKey ? lower.toUpperCase() : lower];
   if (action) { event.preventDefault(); action(); }
 }
 
-function canvasKey(event) {  // painting without a pointer
+function follow() {  // the view moves as far as it must to contain the cursor
+  const side = about.size / view.scale, to = (from, value) => Math.min(value - .5, Math.max(from, value + .5 - side));
+  moveView(view.scale, to(view.x, cursor.x), to(view.y, cursor.y));
+}
+
+function canvasKey(event) {  // painting and moving the view without a pointer
   const steps = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key];
   const s = about.size;
+  if (steps && tool === "hand") {
+    const by = s / view.scale / 8;
+    moveView(view.scale, view.x + steps[0] * by, view.y + steps[1] * by);
+    say("View from " + Math.round(view.x) + ", " + Math.round(view.y) + ".");
+    return true;
+  }
   cursor ||= {x: s / 2 + .5, y: s / 2 + .5};
   if (steps) {
     const far = event.shiftKey ? 8 : 1, to = (value, by) => Math.min(s - .5, Math.max(.5, value + by * far));
     cursor = {x: to(cursor.x, steps[0]), y: to(cursor.y, steps[1])};
     const i = Math.floor(cursor.y) * s + Math.floor(cursor.x);
     say(Math.floor(cursor.x) + ", " + Math.floor(cursor.y) + ": " + about.names[shown(i)] + ".");
-    draw();
+    follow();
   } else if (event.key === " " || event.key === "Enter") {
     if (tool === "hand") return false;
     paintAt(cursor);
@@ -566,11 +604,20 @@ function canvasKey(event) {  // painting without a pointer
 
 const saved = () => kept("saved", () => []);
 
-function save() {
+function thumbnail(picture) {
   const small = document.createElement("canvas");
   small.width = small.height = 96;
-  small.getContext("2d").drawImage(edited, 0, 0, 96, 96);
-  const entry = {...doc, grid: encode(doc.grid), time: Date.now(), picture: small.toDataURL("image/jpeg", .8)};
+  small.getContext("2d").drawImage(picture, 0, 0, 96, 96);
+  return small.toDataURL("image/jpeg", .8);
+}
+
+async function save() {
+  endStroke();
+  const asked = request(), entry = {...asked, time: Date.now(), picture: thumbnail(edited)};
+  if (busy) {  // the picture of this edit is not there yet, and the next one may be of another
+    say("Saving ...");
+    try { entry.picture = thumbnail(await painted(asked)); } catch { /* the edit counts: the last picture will do */ }
+  }
   const all = [entry, ...saved()], strip = all.slice(0, MOST_SAVED);
   let fits = remember("saved", strip);
   while (!fits && strip.length > 1) { strip.pop(); fits = remember("saved", strip); }
@@ -602,13 +649,14 @@ function drawStrip() {
 }
 
 async function restore(entry) {
-  if (!face || entry.face !== face.name) return open(entry.face, entry);
-  const newest = turn(), lent = entry.map ? await source(entry.map) : face;
+  const newest = turn(), lent = entry.map ? await source(entry.map) : null;
   if (!newest()) return;
+  if ((!face || entry.face !== face.name) && !await open(entry.face)) return;  // with its present edit, for undo
   change("Restored.", () => {
-    under = lent.own;
-    doc = {...blank(), map: entry.map, grid: decode(entry.grid), colors: entry.colors, identity: entry.identity};
+    under = lent ? lent.own : face.own;
+    doc = docOf(entry);
   });
+  setKeep(entry.keep);
 }
 
 let gallery = null;
@@ -646,7 +694,7 @@ async function upload(input, kind) {
     } else {
       const lent = await source(name);
       if (!newest()) throw new Error(late);
-      lend(name, lent, "Your map.");
+      mapIsHere(name, lent.own);
     }
   } catch (error) { say("Not taken."); throw error; }
 }
@@ -692,6 +740,10 @@ function listen() {
   at("fe-map").addEventListener("change", tried(event => upload(event.target, "map")));
 }
 
+function setKeep(value = true) {  // also in gradio's checkbox
+  if (value !== keep) at("fe-keep").querySelector("input").click();
+}
+
 const drawn = async () => {  // gradio draws the page first
   while (!["fe-alert", "fe-canvas", "fe-result", "fe-strip", "fe-faces", "fe-own"].every(at)) await wait(30);
 };
@@ -724,8 +776,8 @@ window.faceEditor = {
   keep: value => { keep = value; if (face) { say(keep ? "The rest of the photo stays." : "The whole face is painted."); refresh(); } },
   take: value => { taking = value; say("A click on a face takes its " + value + "."); },
   turn: tried(way => gallery && showFaces(gallery[way])),
-  goTo: tried(async number => { if (number !== null) await showFaces(number); }),
+  goTo: tried(async number => { if (number !== null) await showFaces(Math.round(number)); }),
   download: tried(kind => face && download(kind)),
-  state: () => ({doc: {...doc, grid: Array.from(doc.grid)}, shown: Array.from(doc.grid, (_, i) => shown(i)), busy, face: face.name}),
+  state: () => ({doc: {...doc, grid: Array.from(doc.grid)}, shown: Array.from(doc.grid, (_, i) => shown(i)), busy, view, face: face.name}),
 };
 drawn().then(tried(start));

@@ -6,9 +6,14 @@ names a file, and gradio's own file routes are closed.
 """
 
 import asyncio
+import contextlib
+import ipaddress
 import json
 import re
 import socket
+import threading
+import time
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
@@ -26,6 +31,10 @@ from facegan.regions import REGIONS
 FILES = Path(__file__).parent
 MAX_EDIT = 3_000_000
 """Bytes of an edit: a grid of 512 x 512 in which no pixel is like its neighbour takes 1.1 MB."""
+EDIT_SECONDS, UPLOAD_SECONDS = 30, 120
+"""How long an edit and an upload may take to come."""
+EDITS, UPLOADS = 16, 4
+"""How many of them are read and worked on at a time; others wait, unread, so that memory is bounded."""
 OPEN = re.compile(
     r"/|/config/?|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json|/(assets|static|svelte)/[\w./-]+|"
     r"/gradio_api/(info/?|startup-events|heartbeat/\w+)|/editor/.+"
@@ -44,8 +53,15 @@ HEADERS = {
 # --- routes -----------------------------------------------------------------------------------------------------------
 
 
-async def body(request: Request, limit: int, name: str) -> bytes:
-    """A request's content. Raises BadInput as soon as it is more than limit bytes."""
+async def body(request: Request, limit: int, seconds: float, name: str) -> bytes:
+    """A request's content. Raises BadInput as soon as it is more than limit bytes, or takes more than some seconds."""
+    try:
+        return await asyncio.wait_for(read_body(request, limit, name), seconds)
+    except asyncio.TimeoutError:  # in Python 3.10 it is not yet TimeoutError
+        raise BadInput(f"{name} came too slowly: try again.") from None
+
+
+async def read_body(request: Request, limit: int, name: str) -> bytes:
     content = bytearray()
     async for part in request.stream():
         content += part
@@ -56,7 +72,7 @@ async def body(request: Request, limit: int, name: str) -> bytes:
 
 async def json_body(request: Request) -> dict:
     try:
-        asked = json.loads(await body(request, MAX_EDIT, "the edit"))
+        asked = json.loads(await body(request, MAX_EDIT, EDIT_SECONDS, "the edit"))
     except BadInput:
         raise
     except (ValueError, RecursionError):
@@ -96,8 +112,14 @@ def make_app(studio: Studio, kept: Uploads, hosts: set[str] | None) -> FastAPI:
 
 def add_routes(app: FastAPI, desk: Desk) -> None:
     """What editor.js asks for."""
-    reading = asyncio.Semaphore(4)
+    few_edits, few_uploads = asyncio.Semaphore(EDITS), asyncio.Semaphore(UPLOADS)
     files = {name: (FILES / name).read_text(encoding="utf-8") for name in ("editor.js", "editor.css")}
+
+    async def about_edit(request: Request, answer):
+        """answer(session, edit), in a thread, for the edit that a request brings."""
+        session = session_of(request)
+        async with few_edits:
+            return await run_in_threadpool(answer, session, await json_body(request))
 
     @app.exception_handler(BadInput)
     async def explain(request, error):
@@ -133,14 +155,12 @@ def add_routes(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/editor/paint")
     async def paint(request: Request):
-        session, asked = session_of(request), await json_body(request)
-        picture = await run_in_threadpool(lambda: png(desk.paint(session, asked)))
+        picture = await about_edit(request, lambda session, asked: png(desk.paint(session, asked)))
         return Response(picture, media_type="image/png", headers={"cache-control": "no-store"})
 
     @app.post("/editor/borrow")
     async def borrow(request: Request):
-        session, asked = session_of(request), await json_body(request)
-        return await run_in_threadpool(desk.borrow, session, asked)
+        return await about_edit(request, desk.borrow)
 
     @app.post("/editor/upload/{kind}")
     async def upload(request: Request, kind: str, name: str = "", aligned: bool = False):
@@ -148,19 +168,15 @@ def add_routes(app: FastAPI, desk: Desk) -> None:
         if kind not in ("photo", "map"):
             raise BadInput(f"cannot upload a {kind}.")
         name = re.sub(r"[^\w .()-]", "_", Path(name).name)[:80] or "the file"
-        async with reading:  # a few at a time, those that wait to be decoded too, so that memory is bounded
-            try:
-                content = await asyncio.wait_for(body(request, uploads.MAX_BYTES, name), 120)
-            except asyncio.TimeoutError:  # in Python 3.10 it is not yet TimeoutError
-                raise BadInput(f"{name} came too slowly: try again.") from None
+        async with few_uploads:
+            content = await body(request, uploads.MAX_BYTES, UPLOAD_SECONDS, name)
             return await run_in_threadpool(desk.upload, session, kind, content, name, aligned)
 
     @app.post("/editor/download/{what}")
     async def download(request: Request, what: str):
-        session, asked = session_of(request), await json_body(request)
         if what not in ("result", "map", "colors", "sample"):
             raise BadInput(f"cannot download {what}.")
-        content, name = await run_in_threadpool(desk.download, session, what, asked)
+        content, name = await about_edit(request, lambda session, asked: desk.download(session, what, asked))
         return Response(content, media_type="application/octet-stream", headers={"x-name": name})
 
 
@@ -230,7 +246,7 @@ def layout(studio: Studio) -> gr.Blocks:
             with gr.Column(scale=4, min_width=320):
                 gr.HTML(html["result"])
                 info = "Only the edit and what is near it are painted."
-                keep = gr.Checkbox(True, label="Keep the rest of the photo", info=info)
+                keep = gr.Checkbox(True, label="Keep the rest of the photo", info=info, elem_id="fe-keep")
                 tell(keep.change, "keep(values[0])", keep)
                 with gr.Row():
                     for what, label in DOWNLOADS.items():
@@ -273,7 +289,7 @@ def bind(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         return listening
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:  # Unicode: a name that cannot be one, as a..b
         raise BadInput(f"cannot listen at {host}, port {port} ({error}): name another with --port or --host.") from None
 
 
@@ -288,9 +304,27 @@ def server(studio: Studio, host: str, kept: Uploads | None = None) -> uvicorn.Se
 def serve(studio: Studio, host: str, port: int) -> None:
     """Serve the page until Ctrl-C."""
     with bind(host, port) as listening:
-        port, running = listening.getsockname()[1], server(studio, host)
-        if host in ("0.0.0.0", "::"):
+        address, port = listening.getsockname()[:2]
+        running = server(studio, host)
+        if not ipaddress.ip_address(address).is_loopback:
             print("everybody who can reach this machine can use the page, without a password")
+        if ipaddress.ip_address(address).is_unspecified:
             host = socket.gethostname()
         print(f"open http://{f'[{host}]' if ':' in host else host}:{port} in a browser; Ctrl-C ends", flush=True)
         running.run(sockets=[listening])
+
+
+@contextlib.contextmanager
+def serving(studio: Studio, kept: Uploads | None = None) -> Iterator[int]:
+    """The page at 127.0.0.1, served by a thread, for tests, measurements and pictures of it. Gives the port."""
+    with bind("127.0.0.1", 0) as listening:
+        running = server(studio, "127.0.0.1", kept)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        while thread.is_alive() and not running.started:
+            time.sleep(0.05)
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            running.should_exit = True
+            thread.join(10)

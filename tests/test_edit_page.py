@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,6 +41,8 @@ class Served:
     uploads: editor_desk.Uploads
     paints: list
     """when each call of the generator began and ended"""
+    slow: float = 0
+    """seconds that each call takes longer"""
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +58,9 @@ def served(trained, prepared_64, raw):
         return studio.paint(edit)
 
     kept = editor_desk.Uploads(most=6)
-    with editor_page.bind("127.0.0.1", 0) as listening:
-        server = editor_page.server(studio._replace(paint=paint), "127.0.0.1", kept)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        port = listening.getsockname()[1]
+    with editor_page.serving(studio._replace(paint=paint), kept) as port:
         served = Served(f"http://127.0.0.1:{port}", port, studio, kept, paints)
-        served.slow = 0
-        while not server.started:
-            time.sleep(0.05)
         yield served
-        server.should_exit = True
-        thread.join(10)
 
 
 def ask(served, path: str, content: bytes | dict | None = None, session: str = SESSION, host: str | None = None):
@@ -201,14 +195,16 @@ def test_painting_a_grid_gives_what_the_functions_give(served, prepared_64):
         np.testing.assert_array_equal(decoded(found), editing.composite(edit, served.studio.paint(edit), keep))
 
 
-def test_uploads_are_refused_with_a_sentence_and_do_not_stay(served):
+def test_uploads_are_refused_with_a_sentence_and_do_not_stay(served, monkeypatch):
     """200 broken uploads, and 50 sessions with good ones, leave the server as large as before."""
+    monkeypatch.setattr(script, "parser", lambda args: None)  # so that photographs are decoded
     good = as_png(editing.full_labels(np.full((S, S), 1)))
-    broken = [b"", b"no picture", good[:-30], as_png(np.full((64, 64), 77)), b"\xff\xd8\xff" + bytes(5000)]
+    oblong = editor_desk.encoded(np.zeros((64, 96, 3), np.uint8), "PNG", exif=b"Exif\0\0" + b"garbage!" * 4)
+    broken = [b"", b"no picture", good[:-30], as_png(np.full((64, 32), 77)), b"\xff\xd8\xff" + bytes(5000), oblong]
     told, sizes = set(), []
     for i in range(200):
         status, found = ask(
-            served, f"/editor/upload/{('photo', 'map')[i % 2]}?name=..%2f<b>&aligned=true", broken[i % 5]
+            served, f"/editor/upload/{('photo', 'map')[i % 2]}?name=..%2f<b>&aligned=true", broken[i // 2 % 6]
         )
         assert status == 400
         told.add(json.loads(found)["error"])
@@ -223,6 +219,7 @@ def test_uploads_are_refused_with_a_sentence_and_do_not_stay(served):
         assert status == 200
         names.add(json.loads(found)["name"])
         assert ask(served, "/")[0] == ask(served, "/config")[0] == 200
+        come_and_go(served, f"page{i}")
     sizes.append(resident())
     assert len(names) == 50
     assert len(served.uploads.kept) == 6
@@ -231,10 +228,22 @@ def test_uploads_are_refused_with_a_sentence_and_do_not_stay(served):
     assert ask(served, "/editor/upload/map", bytes(20_000_001))[0] == 400
 
 
-def test_few_uploads_are_held_at_a_time(served, monkeypatch):
+def come_and_go(served, name: str) -> None:
+    """What gradio's own part of a page keeps open for as long as it is looked at."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    connection.request("GET", f"/gradio_api/heartbeat/{name}")
+    answer = connection.getresponse()
+    assert (answer.status, bool(answer.readline())) == (200, True)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "work", "few"), [("upload/map", "upload", editor_page.UPLOADS), ("borrow", "borrow", editor_page.EDITS)]
+)
+def test_few_requests_are_held_at_a_time(path, work, few, served, monkeypatch):
     held, most, lock = [], [], threading.Lock()
 
-    def upload(desk, *asked):
+    def wait(desk, *given):
         with lock:
             held.append(1)
             most.append(len(held))
@@ -243,11 +252,20 @@ def test_few_uploads_are_held_at_a_time(served, monkeypatch):
             held.pop()
         return {}
 
-    monkeypatch.setattr(editor_desk.Desk, "upload", upload)
-    with ThreadPoolExecutor(12) as several:
-        found = several.map(lambda i: ask(served, "/editor/upload/map", b"x")[0], range(12))
+    monkeypatch.setattr(editor_desk.Desk, work, wait)
+    with ThreadPoolExecutor(2 * few) as several:
+        found = several.map(lambda i: ask(served, f"/editor/{path}", {})[0], range(2 * few))
     assert set(found) == {200}
-    assert max(most) <= 4
+    assert max(most) <= few
+
+
+def test_an_edit_that_does_not_come_is_not_waited_for(served, monkeypatch):
+    monkeypatch.setattr(editor_page, "EDIT_SECONDS", 0.1)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    connection.request("POST", "/editor/paint", headers={"x-session": SESSION, "content-length": "10"})
+    answer = connection.getresponse()
+    assert (answer.status, "too slowly" in json.loads(answer.read())["error"]) == (400, True)
+    connection.close()
 
 
 def resident() -> int:
@@ -295,6 +313,22 @@ def test_a_port_that_is_taken_is_named(served):
         editor_page.bind("127.0.0.1", served.port)
 
 
+def test_a_host_that_cannot_be_a_name_is_named():
+    with pytest.raises(BadInput, match=r"cannot listen at a\.\.b"):
+        editor_page.bind("a..b", 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True), ("0", True)]
+)
+def test_it_says_when_others_can_reach_the_page(host, reached, monkeypatch, capsys):
+    monkeypatch.setattr(editor_page, "server", lambda *given: SimpleNamespace(run=lambda sockets: None))
+    editor_page.serve(None, host, 0)
+    told = capsys.readouterr().out
+    assert ("without a password" in told) is reached
+    assert ("http://0" in told) is False
+
+
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
@@ -310,8 +344,9 @@ def browser():
 
 
 @contextlib.contextmanager
-def opened(browser, served, **options):
-    """A page in a browser of its own, ready to paint; at the end it must have failed nowhere and asked nobody else."""
+def opened(browser, served, *expected, **options):
+    """A page in a browser of its own, ready to paint; at the end it must have asked nobody else, and failed nowhere but
+    where the expected words say so."""
     context, troubles = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options}), []
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
@@ -322,7 +357,6 @@ def opened(browser, served, **options):
     ready(page)
     yield page
     context.close()
-    expected = ("400 (Bad Request)", "410 (Gone)", "ERR_FAILED")
     assert [text for text in troubles if not any(word in text for word in expected)] == []
 
 
@@ -331,9 +365,13 @@ def ready(page) -> None:
     settle(page)
 
 
+REFUSED, GONE, ABORTED = "400 (Bad Request)", "410 (Gone)", "ERR_FAILED"
+
+
 @pytest.fixture
-def page(browser, served):
-    with opened(browser, served) as page:
+def page(request, browser, served):
+    """opened(); its expected words are the fixture's parameter."""
+    with opened(browser, served, *getattr(request, "param", ())) as page:
         yield page
 
 
@@ -343,8 +381,7 @@ def settle(page) -> None:
 
 def state(page) -> dict:
     found = page.evaluate("faceEditor.state()")
-    for name in ("shown",):
-        found[name] = np.array(found[name], np.uint8).reshape(S, S)
+    found["shown"] = np.array(found["shown"], np.uint8).reshape(S, S)
     found["grid"] = np.array(found["doc"]["grid"], np.uint8).reshape(S, S)
     return found
 
@@ -423,6 +460,19 @@ def test_paint_erase_fill_undo_and_redo(page, served, prepared_64):
     assert set(np.unique(after[before != after])) == {0}
 
 
+def test_a_region_painted_over_itself_is_no_edit(page):
+    hair = state(page)["shown"] == NAMES.index("hair")
+    y, x = np.argwhere(hair)[0] + 0.5
+    page.keyboard.press("f")
+    stroke(page, (x, y))
+    assert page.get_by_role("button", name="Undo").is_disabled()
+    page.keyboard.press("b")
+    stroke(page, (x, y), (S / 2, S / 2))
+    found = state(page)
+    assert (found["grid"][hair] == editing.UNPAINTED).all()
+    assert (found["grid"] == NAMES.index("hair")).any()
+
+
 def test_recolour_and_the_photos_colour_again(page, prepared_64):
     face = editing.read_face(prepared_64, FACE)
     picker = page.get_by_label("Colour of hair", exact=True)
@@ -438,6 +488,23 @@ def test_recolour_and_the_photos_colour_again(page, prepared_64):
     np.testing.assert_array_equal(result(page), face.image)
     page.get_by_role("button", name="Undo").click()
     assert state(page)["doc"]["colors"][3] == "#00ff40"
+    picker.focus()
+    for key, color in (("z", editing.color_text(face.colors[3])), ("Shift+Z", "#00ff40")):
+        page.keyboard.press(key)
+        assert picker.input_value() == color
+    page.keyboard.press("5")
+    assert words(page) == "Painting nose."
+
+
+def test_caps_lock_does_not_turn_undo_and_redo_around(page):
+    page.keyboard.press("6")
+    stroke(page, (20, 20), (40, 40))
+    press = "options => document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Z', ...options}))"
+    for options in ({}, {"ctrlKey": True}):
+        page.evaluate(press, options)
+        assert words(page) == "Undone."
+        page.evaluate(press, {"key": "z", "shiftKey": True, **options})
+        assert words(page) == "Redone."
 
 
 def take(page, what: str, k: int) -> None:
@@ -483,12 +550,12 @@ def test_strokes_drawn_while_the_server_paints_are_not_lost_and_the_newest_wins(
     assert 2 <= len(calls) <= 5  # not one for each stroke
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(calls))  # one at a time
     edit = edit_of(page, prepared_64)
-    assert all((edit.grid[10 + 8 * row, 22:42] == 4).all() for row in range(6))
+    assert all((edit.regions[10 + 8 * row, 22:42] == 4).all() for row in range(6))
     np.testing.assert_array_equal(result(page), editing.composite(edit, served.studio.paint(edit)))
 
 
 def test_an_edit_is_painted_with_the_keyboard_alone(page):
-    page.keyboard.press("5")
+    page.keyboard.press("6")
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.id") == "fe-canvas":
@@ -501,10 +568,28 @@ def test_an_edit_is_painted_with_the_keyboard_alone(page):
     page.keyboard.press("ArrowRight")
     assert words(page).startswith("33, 40: ")
     page.keyboard.press("Space")
-    assert words(page) == "Painted nose."
-    assert state(page)["grid"][40, 33] == NAMES.index("nose")
+    assert words(page) == "Painted clothes."
+    assert state(page)["grid"][40, 33] == NAMES.index("clothes")
     page.keyboard.press("+")
     assert words(page) == "Zoom 150 %."
+    for _ in range(3):
+        page.keyboard.press("+")
+    assert sees(page, 33, 40)  # zoomed about the brush
+    for _ in range(6):
+        page.keyboard.press("Shift+ArrowUp")
+        page.keyboard.press("Shift+ArrowLeft")
+    assert words(page).startswith("0, 0: ")
+    assert sees(page, 0, 0)
+    page.keyboard.press("h")
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    assert words(page) == "View from 13, 0."  # a view further: 64 / 1.5 ** 4
+
+
+def sees(page, x: int, y: int) -> bool:
+    """Whether the canvas shows a pixel of the map."""
+    view = page.evaluate("faceEditor.state().view")
+    return all(view[axis] <= at <= view[axis] + S / view["scale"] - 1 for axis, at in (("x", x), ("y", y)))
 
 
 def test_everything_on_the_page_has_a_name(page):
@@ -520,6 +605,7 @@ def test_everything_on_the_page_has_a_name(page):
     assert page.locator("#fe-alert").get_attribute("role") == "alert"
 
 
+@pytest.mark.parametrize("page", [(REFUSED,)], indirect=True)
 def test_upload_of_a_map_and_of_what_is_none(page, prepared_64):
     ids = np.zeros((S, S), np.uint8)
     ids[10:50, 10:50] = 13
@@ -553,7 +639,7 @@ def test_upload_of_a_photograph(browser, trained, prepared_64, raw, served, monk
         mine = state(page)["face"]
         page.reload()
         ready(page)
-        with opened(browser, served) as other:
+        with opened(browser, served, GONE) as other:
             answer = other.evaluate(
                 """async ([name, session]) => (await fetch("/editor/show/" + name, {method: "POST", body: "{}",
                    headers: {"x-session": session}})).status""",
@@ -598,18 +684,66 @@ def test_an_edit_outlives_the_page_and_saved_ones_come_back(page):
     page.reload()
     ready(page)
     assert state(page)["doc"] == first["doc"]
+    page.keyboard.press("6")
     stroke(page, (10, 50), (40, 50))
+    second = state(page)
+    assert second["doc"] != first["doc"]
     take(page, "photo, to edit it", 2)
     page.wait_for_function("faceEditor.state().face === '2'")
-    page.get_by_role("button", name="Restore the edit").click()
+    restore = page.get_by_role("button", name="Restore the edit")
+    restore.click()
     page.wait_for_function(f"faceEditor.state().face === '{FACE}'")
     assert state(page)["doc"] == first["doc"]
+    page.keyboard.press("z")
+    assert state(page)["doc"] == second["doc"]  # which was not saved
+    for _ in range(2):  # what is done to a restored edit is not done to the saved one
+        restore.click()
+        page.wait_for_function("document.getElementById('fe-status').textContent === 'Restored.'")
+        assert state(page)["doc"] == first["doc"]
+        page.get_by_label("Colour of skin", exact=True).fill("#aa0000")
     page.get_by_role("button", name="Forget the edit").click()
     assert page.locator("#fe-strip li").count() == 0
 
 
+THUMBNAIL = """
+() => {
+  const small = document.createElement("canvas");
+  small.width = small.height = 96;
+  small.getContext("2d").drawImage(document.getElementById("fe-result"), 0, 0, 96, 96);
+  return small.toDataURL("image/jpeg", .8);
+}"""
+
+
+def test_what_is_saved_is_what_was_seen(page, served):
+    """Also when the picture was still on its way, and with "keep the rest" as it was."""
+    keep = page.get_by_label("Keep the rest of the photo")
+    told = "text => document.getElementById('fe-status').textContent === text"
+    keep.uncheck()
+    page.wait_for_function(told, arg="The whole face is painted.")
+    settle(page)
+    before, served.slow = page.evaluate(THUMBNAIL), 0.5
+    try:
+        page.keyboard.press("6")
+        stroke(page, (10, 30), (54, 34))
+        page.keyboard.press("s")
+        page.locator("#fe-strip img").wait_for()
+    finally:
+        served.slow = 0
+    seen, after = result(page), page.evaluate(THUMBNAIL)
+    saved = page.locator("#fe-strip img").get_attribute("src")
+    saved, before, after = (decoded(base64.b64decode(x.split(",")[1])).astype(int) for x in (saved, before, after))
+    assert np.abs(saved - after).mean() < np.abs(saved - before).mean() / 2
+    page.get_by_role("button", name="Start over").click()
+    keep.check()
+    page.wait_for_function(told, arg="The rest of the photo stays.")
+    page.get_by_role("button", name="Restore the edit").click()
+    page.wait_for_function(told, arg="The whole face is painted.")
+    assert not keep.is_checked()
+    np.testing.assert_array_equal(result(page), seen)
+
+
 def test_a_server_that_does_not_answer_loses_nothing(browser, served, prepared_64):
-    with opened(browser, served) as page:
+    with opened(browser, served, ABORTED) as page:
         page.route("**/editor/paint", lambda route: route.abort(), times=1)
         stroke(page, (20, 20), (40, 40))
         page.wait_for_function("document.getElementById('fe-alert').textContent.includes('does not answer')")
@@ -688,6 +822,7 @@ def test_the_newest_action_wins(page, late):
     assert (state(page)["face"], state(page)["doc"]["map"]) == ("5", None)
 
 
+@pytest.mark.parametrize("page", [(ABORTED,)], indirect=True)
 def test_a_region_is_borrowed_without_its_photo_and_late_strokes_stay(page, late):
     page.route("**/editor/show/1", lambda route: route.abort())
     done = late("**/editor/borrow", lambda: take(page, "mouth", 1))
@@ -700,23 +835,77 @@ def test_a_region_is_borrowed_without_its_photo_and_late_strokes_stay(page, late
     assert (state(page)["grid"][drawn] == 6).all()
 
 
-def test_an_edit_whose_borrowed_map_is_gone_is_not_overwritten(browser, served):
-    with opened(browser, served) as page:
-        take(page, "photo, to edit it", 2)
-        page.wait_for_function("faceEditor.state().face === '2'")
-        ids = as_png(editing.full_labels(np.full((S, S), 4)))
+def test_an_edit_whose_borrowed_map_is_gone_goes_on_when_it_is_uploaded_again(browser, served):
+    ids = as_png(editing.full_labels(np.full((S, S), 4)))
+
+    def upload(words_then: str) -> None:
         page.get_by_label("Label map").set_input_files({"name": "m.png", "mimeType": "image/png", "buffer": ids})
-        page.wait_for_function("document.getElementById('fe-status').textContent === 'Your map.'")
-        kept = "JSON.parse(Object.entries(localStorage).find(([name]) => name.endsWith(':edits'))[1])['2'].map"
-        name = page.evaluate(kept)
-        assert name.startswith("own-")
-        take(page, "photo, to edit it", FACE)
-        page.wait_for_function(f"faceEditor.state().face === '{FACE}'")
-        served.uploads.kept.clear()
-        take(page, "photo, to edit it", 2)
+        page.wait_for_function("text => document.getElementById('fe-status').textContent === text", arg=words_then)
+        settle(page)
+        assert page.locator("#fe-alert").text_content() == ""
+
+    def check(doc: dict) -> None:
+        found = state(page)
+        assert found["doc"] == doc
+        assert (found["shown"][found["grid"] == editing.UNPAINTED] == editing.LABEL_REGION[4]).all()
+
+    def told() -> None:
         page.wait_for_function("document.getElementById('fe-alert').textContent.includes('upload it again')")
-        assert state(page)["face"] == str(FACE)
-        assert page.evaluate(kept) == name
+        assert "start over" in page.locator("#fe-alert").text_content()
+        settle(page)
+
+    with opened(browser, served, GONE) as page:
+        upload("Your map.")
+        page.keyboard.press("6")
+        stroke(page, (10, 10), (50, 10))
+        settle(page)
+        one = state(page)["doc"]
+        served.uploads.kept.clear()
+        page.reload()  # a page that comes later
+        told()
+        assert state(page)["doc"] == one
+        page.keyboard.press("6")
+        stroke(page, (10, 30), (50, 30))
+        told()
+        two = state(page)["doc"]
+        assert two != one
+        upload("Your map is here again, and the edit goes on.")
+        check(two)
+        page.keyboard.press("z")
+        check(one)
+        served.uploads.kept.clear()  # a page that is open
+        stroke(page, (10, 50), (50, 50))
+        told()
+        three = state(page)["doc"]
+        page.get_by_role("button", name="Start over").click()
+        settle(page)
+        assert page.locator("#fe-alert").text_content() == ""
+        page.keyboard.press("z")
+        told()
+        upload("Your map is here again, and the edit goes on.")
+        check(three)
+
+
+def test_a_face_whose_borrowed_map_left_the_data_folder_opens(browser, served, prepared_64):
+    with opened(browser, served, REFUSED) as page:
+        take(page, "whole map", 1)
+        page.wait_for_function("document.getElementById('fe-status').textContent === 'Map of face 1.'")
+        page.evaluate(
+            """() => { const name = Object.keys(localStorage).find(name => name.endsWith(':edits'));
+                 localStorage[name] = localStorage[name].replace('"map":"1"', '"map":"77"'); }"""
+        )
+        page.reload()
+        page.wait_for_function("document.getElementById('fe-alert').textContent.includes('no face 77')")
+        settle(page)
+        take(page, "whole map", 2)
+        page.wait_for_function("document.getElementById('fe-status').textContent === 'Map of face 2.'")
+        settle(page)
+        assert page.locator("#fe-alert").text_content() == ""
+
+
+def test_a_number_with_a_fraction_goes_to_a_face(page):
+    page.evaluate("faceEditor.goTo(3.5)")
+    assert page.locator("#fe-alert").text_content() == ""
 
 
 def test_a_full_storage_is_not_called_saved(page):
@@ -753,7 +942,9 @@ FINGER = """
 }"""
 
 
-def test_two_fingers_zoom_and_do_not_paint(page):
+@pytest.mark.parametrize("tool", ["b", "f"])
+def test_two_fingers_zoom_and_do_not_paint(page, tool):
+    page.keyboard.press(tool)
     for event in (
         ("pointerdown", 11, 0.4, 0.5), ("pointermove", 11, 0.42, 0.5), ("pointerdown", 12, 0.6, 0.5),
         ("pointermove", 11, 0.2, 0.5), ("pointermove", 12, 0.8, 0.5), ("pointerup", 11, 0.2, 0.5),
@@ -761,6 +952,7 @@ def test_two_fingers_zoom_and_do_not_paint(page):
     ):  # fmt: skip
         page.evaluate(FINGER, list(event))
     assert (state(page)["grid"] == editing.UNPAINTED).all()
+    page.keyboard.press("b")
     stroke(page, (S / 2, S / 2))  # in the middle still, and three times as fine
     painted = state(page)["grid"] == 4
     assert painted.any()
@@ -807,6 +999,7 @@ def test_a_phone_paints_with_a_finger_and_nothing_is_cut_off(browser, served):
                  getComputedStyle(x).visibility === "visible" && x.getBoundingClientRect().height < 36).length"""
         )
         assert small == 0
+        page.keyboard.press("6")
         page.locator("#fe-canvas").tap(position={"x": 150, "y": 150})
         settle(page)
         assert (state(page)["grid"] != editing.UNPAINTED).any()
@@ -820,7 +1013,8 @@ def test_the_wheel_zooms_and_a_stroke_lands_where_it_is_drawn(page):
     page.wait_for_function("document.getElementById('fe-status').textContent.startsWith('Zoom ')")
     scale = float(words(page).split()[1]) / 100
     assert scale > 2
+    page.keyboard.press("6")
     stroke(page, (16, 16))
-    painted = np.argwhere(state(page)["grid"] == 4)
+    painted = np.argwhere(state(page)["grid"] == 6)
     np.testing.assert_allclose(painted.mean(0), [15.5, 15.5], atol=0.6)
     page.keyboard.press("0")
