@@ -45,8 +45,9 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    identity: float = 20.0
-    """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
+    identity: float = 30.0
+    """weight of the squared distance of both painted faces, their light and shade alone, to the person, by dlib's
+    descriptor. Published: 0"""
     perceptual: float = 10.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
     color_consistency: float = 30.0
@@ -294,9 +295,10 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
         seen = conditions(batch)
         target, masks, masks2, code = seen["target"], seen["masks"], seen["masks2"], seen["code"]
+        cmask, cmask2 = seen["cmask"], seen["cmask2"]  # (B, S, S, 3) each
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            rec = generator([tf.concat([masks, seen["cmask"]], -1), code], training=True)  # (B, S, S, 3)
-            man = generator([tf.concat([masks2, seen["cmask2"]], -1), code], training=True)  # (B, S, S, 3)
+            rec = generator([tf.concat([masks, cmask], -1), code], training=True)  # (B, S, S, 3)
+            man = generator([tf.concat([masks2, cmask2], -1), code], training=True)  # (B, S, S, 3)
             real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
             # one pass for both fakes saves time
             fakes = [tf.concat([masks, masks2], 0), tf.concat([rec, man], 0)]
@@ -307,8 +309,8 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             losses["l1"] = reconstruction_loss(target, rec)
             losses["l1_agree"], losses["push"] = manipulation_losses(target, man, masks, masks2)
             if args.identity:
-                both = tf.concat([rec, man], 0)  # (2 B, S, S, 3)
-                losses["identity"] = 2 * faces.identity_loss(tf.tile(batch["face_id"], (2, 1)), both)
+                both, cmasks = tf.concat([rec, man], 0), tf.concat([cmask, cmask2], 0)  # (2 B, S, S, 3) each
+                losses["identity"] = 2 * faces.identity_loss(tf.tile(batch["face_id"], (2, 1)), both, cmasks)
             if args.perceptual:
                 losses["perceptual"] = faces.perceptual_loss(target, rec)
             if args.color_consistency:

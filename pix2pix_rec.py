@@ -52,8 +52,9 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    identity: float = 20.0
-    """weight of the squared distance of the reconstruction to the person, by dlib's descriptor. Published: 0"""
+    identity: float = 30.0
+    """weight of the squared distance of the reconstruction, its light and shade alone, to the person, by dlib's
+    descriptor. Published: 0"""
     perceptual: float = 10.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
 
@@ -271,7 +272,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
 
             losses = {"gan": gan_loss(rec_logits, True), "l1": reconstruction_loss(target, rec)}
             if args.identity:
-                losses["identity"] = faces.identity_loss(batch["face_id"], rec)
+                losses["identity"] = faces.identity_loss(batch["face_id"], rec, seen["cmask"])
             if args.perceptual:
                 losses["perceptual"] = faces.perceptual_loss(target, rec)
             g_loss = sum(weights[name] * loss for name, loss in losses.items())

@@ -50,8 +50,9 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    identity: float = 20.0
-    """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
+    identity: float = 30.0
+    """weight of the squared distance of both painted faces, their light and shade alone, to the person, by dlib's
+    descriptor. Published: 0"""
     perceptual: float = 10.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
     color_consistency: float = 30.0
@@ -289,8 +290,8 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             losses["l1"] = reconstruction_loss(target, rec)
             losses["map_man"] = map_loss(cmask2, man_map)
             if args.identity:
-                both = tf.concat([rec, man], 0)  # (2 B, S, S, 3)
-                losses["identity"] = 2 * faces.identity_loss(tf.tile(batch["face_id"], (2, 1)), both)
+                both, cmasks = tf.concat([rec, man], 0), tf.concat([cmask, cmask2], 0)  # (2 B, S, S, 3) each
+                losses["identity"] = 2 * faces.identity_loss(tf.tile(batch["face_id"], (2, 1)), both, cmasks)
             if args.perceptual:
                 losses["perceptual"] = faces.perceptual_loss(target, rec)
             if args.color_consistency:

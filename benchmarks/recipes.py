@@ -80,6 +80,9 @@ RECIPES = {
     "v2-default": f"pix2pix_v2.py {DEFAULT}",
     "rec-base": f"pix2pix_rec.py {BASE}",
     "rec-default": f"pix2pix_rec.py {DEFAULT}",
+    "rec-resize": f"pix2pix_rec.py {DEFAULT} --upsampling resize",
+    "rec-transpose": f"pix2pix_rec.py {DEFAULT} --upsampling transpose",
+    "rec-instance": f"pix2pix_rec.py {DEFAULT} --norm instance",
 }
 """Name -> flags of pix2pix.py, or another script and its flags."""
 

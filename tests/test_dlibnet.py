@@ -57,19 +57,36 @@ def test_a_cut_at_the_usual_place_is_nearly_the_chip_that_dlib_aligns(network, s
 def test_identity_loss_is_the_mean_squared_distance(network, small):
     a, b = network.descriptors(small[:2]).numpy(), network.descriptors(small[2:]).numpy()
     wanted = (np.linalg.norm(a - b, axis=1) ** 2).mean()
-    assert float(network.identity_loss(a, small[2:])) == pytest.approx(wanted, rel=1e-3)
-    assert float(network.identity_loss(a, small[:2])) < 1e-6
+    assert float(network.identity_loss(a, small[2:], small[2:])) == pytest.approx(wanted, rel=1e-3)
+    assert float(network.identity_loss(a, small[:2], small[:2])) < 1e-6
 
 
-@pytest.mark.parametrize("loss", ["identity_loss", "perceptual_loss"])
-def test_following_the_gradient_lowers_the_loss(loss, network, small):
-    target = network.descriptors(small[:1]) if loss == "identity_loss" else small[:1]
-    painted = tf.Variable(tf.reduce_mean(small, (1, 2), keepdims=True) + 0 * small)[:1]
+def test_identity_loss_sees_brightness_and_no_colour(network, small):
+    """Red up and blue down as much is the same to it; its gradient is grey."""
+    face_id, cmask = network.descriptors(small[:1]), tf.reduce_mean(small[1:2], (1, 2), keepdims=True) + 0 * small[1:2]
+    tinted = small[1:2] + [0.1, 0.0, -0.1]
+    losses = [float(network.identity_loss(face_id, picture, cmask)) for picture in (small[1:2], tinted)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     with tf.GradientTape() as tape:
-        tape.watch(painted)
-        before = getattr(network, loss)(target, painted)
-    gradient = tape.gradient(before, painted)
-    after = getattr(network, loss)(target, painted - 0.02 * gradient / tf.reduce_max(tf.abs(gradient)))
+        tape.watch(tinted)
+        loss = network.identity_loss(face_id, tinted, cmask)
+    gradient = tape.gradient(loss, tinted).numpy()
+    assert gradient.any()
+    np.testing.assert_allclose(gradient, np.broadcast_to(gradient[..., :1], gradient.shape), atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["identity_loss", "perceptual_loss"])
+def test_following_the_gradient_lowers_the_loss(name, network, small):
+    flat = (tf.reduce_mean(small, (1, 2), keepdims=True) + 0 * small)[:1]
+    loss = {
+        "identity_loss": lambda painted: network.identity_loss(network.descriptors(small[:1]), painted, flat),
+        "perceptual_loss": lambda painted: network.perceptual_loss(small[:1], painted),
+    }[name]
+    with tf.GradientTape() as tape:
+        tape.watch(flat)
+        before = loss(flat)
+    gradient = tape.gradient(before, flat)
+    after = loss(flat - 0.02 * gradient / tf.reduce_max(tf.abs(gradient)))
     assert float(after) < 0.98 * float(before)
 
 
