@@ -81,8 +81,7 @@ RECIPES = {
     "rec-base": f"pix2pix_rec.py {BASE}",
     "rec-default": f"pix2pix_rec.py {DEFAULT}",
     "rec-resize": f"pix2pix_rec.py {DEFAULT} --upsampling resize",
-    "rec-transpose": f"pix2pix_rec.py {DEFAULT} --upsampling transpose",
-    "rec-instance": f"pix2pix_rec.py {DEFAULT} --norm instance",
+    "rec-batch": f"pix2pix_rec.py {DEFAULT} --norm batch",
 }
 """Name -> flags of pix2pix.py, or another script and its flags."""
 
