@@ -341,6 +341,8 @@ def check(args: Args) -> None:
         raise BadInput(f"--weights {args.weights} is no folder.")
     if not args.results or (args.out and len(args.results) > 1):
         raise BadInput("--out is for one folder of --results; several are written into RESULTS/evaluation each.")
+    if len({folder.resolve() for folder in args.results}) < len(args.results):
+        raise BadInput("--results names a folder twice.")
 
 
 def main() -> None:

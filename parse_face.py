@@ -442,6 +442,8 @@ def main() -> None:
     asked = cli.parse(Args, description=__doc__)
     if asked.photo:
         return add_photos(asked)
+    if not (asked.train or asked.test or asked.dry_run):
+        raise BadInput("nothing to do: say --train, --test or both, or --dry-run, or name photographs after --photo.")
     args = runs.parse(Args, {}, __doc__)
     with runtime.explained():
         strategy = runtime.start(args)

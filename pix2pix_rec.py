@@ -53,8 +53,9 @@ class Args(runs.TrainingArgs):
     """in the first three layers of the way up; the only noise"""
 
     identity: float = 30.0
-    """weight of the squared distance of the reconstruction, its light and shade alone, to the person, by dlib's
-    descriptor. Published: 0"""
+    """weight of the squared distance of the reconstruction to the person, by dlib's descriptor. Published: 0"""
+    identity_sees: Literal["light", "color"] = "light"
+    """light: that loss sees light and shade alone, in the colours asked for; color: all, and paints coloured lines"""
     perceptual: float = 10.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
 
@@ -79,6 +80,7 @@ PUBLISHED = dict(
     learning_rate=2e-4,
     discriminator_learning_rate=2e-4,
     identity=0.0,
+    identity_sees="color",
     perceptual=0.0,
     face_id_scale=1.0,
     full_resolution=False,
@@ -272,7 +274,8 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
 
             losses = {"gan": gan_loss(rec_logits, True), "l1": reconstruction_loss(target, rec)}
             if args.identity:
-                losses["identity"] = faces.identity_loss(batch["face_id"], rec, seen["cmask"])
+                colors = seen["cmask"] if args.identity_sees == "light" else rec
+                losses["identity"] = faces.identity_loss(batch["face_id"], rec, colors)
             if args.perceptual:
                 losses["perceptual"] = faces.perceptual_loss(target, rec)
             g_loss = sum(weights[name] * loss for name, loss in losses.items())

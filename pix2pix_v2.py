@@ -51,8 +51,9 @@ class Args(runs.TrainingArgs):
     """in the first three layers of the way up; the only noise"""
 
     identity: float = 30.0
-    """weight of the squared distance of both painted faces, their light and shade alone, to the person, by dlib's
-    descriptor. Published: 0"""
+    """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
+    identity_sees: Literal["light", "color"] = "light"
+    """light: that loss sees light and shade alone, in the colours asked for; color: all, and paints coloured lines"""
     perceptual: float = 10.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
     color_consistency: float = 30.0
@@ -87,6 +88,7 @@ PUBLISHED = dict(
     learning_rate=2e-4,
     discriminator_learning_rate=2e-4,
     identity=0.0,
+    identity_sees="color",
     perceptual=0.0,
     color_consistency=0.0,
     modulation="none",
@@ -291,7 +293,8 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             losses["map_man"] = map_loss(cmask2, man_map)
             if args.identity:
                 both, cmasks = tf.concat([rec, man], 0), tf.concat([cmask, cmask2], 0)  # (2 B, S, S, 3) each
-                losses["identity"] = 2 * faces.identity_loss(tf.tile(batch["face_id"], (2, 1)), both, cmasks)
+                colors = cmasks if args.identity_sees == "light" else both
+                losses["identity"] = 2 * faces.identity_loss(tf.tile(batch["face_id"], (2, 1)), both, colors)
             if args.perceptual:
                 losses["perceptual"] = faces.perceptual_loss(target, rec)
             if args.color_consistency:

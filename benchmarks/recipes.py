@@ -10,12 +10,14 @@ RUNS/recipes.md, each score with its ratio to the first recipe's mean over seeds
 """
 
 import csv
+import importlib
 import json
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +80,7 @@ RECIPES = {
     "default-slow": f"{DEFAULT} --learning-rate 2e-4 --discriminator-learning-rate 2e-4",
     "v2-base": f"pix2pix_v2.py {BASE}",
     "v2-default": f"pix2pix_v2.py {DEFAULT}",
+    "default-color": f"{DEFAULT} --identity-sees color --identity 20",
     "rec-base": f"pix2pix_rec.py {BASE}",
     "rec-default": f"pix2pix_rec.py {DEFAULT}",
     "rec-resize": f"pix2pix_rec.py {DEFAULT} --upsampling resize",
@@ -161,10 +164,13 @@ def make(args: Args, name: str, seed: int) -> dict:
     """scores.json of a recipe, made unless it is there."""
     run = args.runs / f"{name}-s{seed}"
     results, scores = run / "results", run / "results" / "evaluation" / "scores.json"
-    prepared.claim(run / "recipe.json", "name another folder with --runs.", flags=RECIPES[name])
     where = ("--data", args.data, "--run", run)
     flags = shlex.split(RECIPES[name])
     script = flags.pop(0) if flags[0].endswith(".py") else "pix2pix.py"
+    module = importlib.import_module(script.removesuffix(".py"))
+    others = {**vars(module.Args()), **(module.PUBLISHED if "--published" in flags else {})}
+    others = {name: value for name, value in others.items() if not isinstance(value, Path | tuple)}
+    prepared.claim(run / "recipe.json", "name another folder with --runs.", flags=RECIPES[name], **others)
     flags = (*where, "--size", args.size, "--seed", seed, *flags)
     if "--map-consistency" in flags:
         flags += ("--parser", args.loss_parser)
@@ -179,15 +185,22 @@ def make(args: Args, name: str, seed: int) -> dict:
     return prepared.read_settings(scores)["scores"]
 
 
-def check_judges(args: Args) -> None:
-    """Raise BadInput where evaluate.py would leave a score out: before hours of training, not after."""
+def check_judges(args: Args, names: Iterable[str]) -> None:
+    """Raise BadInput where evaluate.py would refuse a judge or leave a score out, or a recipe lacks its parser: before
+    hours of training, not after."""
     from facegan import judges  # TensorFlow, which --list does not need
 
-    judges.read_parser(args.parser, args.size)
+    test_numbers = prepared.split(prepared.complete_indices(args.data))[1]
+    photos = {k: prepared.photo_crc(args.data, k) for k in test_numbers}
     try:
+        judges.load_parser(args.parser, args.size, prepared.describe(args.data), photos)
         judges.load_lpips(args.weights)
     except judges.Missing as reason:
-        raise BadInput(f"LPIPS: {reason}.") from None
+        raise BadInput(f"a judge is missing: {reason}.") from None
+    if any("--map-consistency" in RECIPES[name] for name in names):
+        judges.read_parser(args.loss_parser, args.size)
+        if args.loss_parser.resolve() == args.parser.resolve():
+            raise BadInput(f"--loss-parser and --parser are both {args.parser}: what is trained for must not judge.")
 
 
 def table(args: Args, found: dict[str, list[dict]]) -> str:
@@ -222,13 +235,17 @@ def main() -> None:
         raise BadInput(f"no recipe {sorted(unknown)[0]}; --list shows them.")
     if not args.seeds:
         raise BadInput("--seeds: at least one.")
-    prepared.complete_indices(args.data)
-    check_judges(args)
+    if not (0 <= args.minutes < float("inf") and args.epochs >= 1):
+        raise BadInput(
+            f"--minutes {args.minutes} --epochs {args.epochs}: expected minutes from 0 on and at least one epoch."
+        )
+    names = args.only or tuple(RECIPES)
+    check_judges(args, names)
     settings = dict(size=args.size, epochs=args.epochs, minutes=args.minutes, source=prepared.describe(args.data))
     settings |= dict(parser=str(args.parser.resolve()), loss_parser=str(args.loss_parser.resolve()))
     prepared.claim(args.runs / "recipes.json", "name another folder with --runs.", **settings)
     found, failed = {}, []
-    for name in args.only or RECIPES:
+    for name in names:
         try:
             found[name] = [make(args, name, seed) for seed in args.seeds]
         except BadInput as error:  # a recipe that cannot be trained says so, and the night goes on

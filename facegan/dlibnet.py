@@ -108,14 +108,15 @@ class FaceNetwork:
         top, left, bottom, right = (round(edge * size) for edge in BOX)
         return self(tf.image.resize(pictures[:, top:bottom, left:right], (CHIP, CHIP)))[0]
 
-    def identity_loss(self, face_id: tf.Tensor, painted: tf.Tensor, cmask: tf.Tensor) -> tf.Tensor:
-        """Squared distance between face IDs (B, 128) and the descriptors of pictures, mean over faces. painted, and the
-        colour maps they were asked for, cmask: (B, S, S, 3) in 0..1.
+    def identity_loss(self, face_id: tf.Tensor, painted: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
+        """Squared distance between face IDs (B, 128) and the descriptors of pictures, mean over faces. painted, colors:
+        (B, S, S, 3) in 0..1.
 
-        The network judges painted's brightness in cmask's colours, so that the loss moves light and shade alone. Else
-        the generator pleases it with colours: blue eyes, red and yellow lines along lids and lips.
+        The network judges painted's brightness in the colours of another picture, the colour map: so the loss moves
+        light and shade alone. With painted for colors it sees all, and the generator pleases it with colours: blue
+        eyes, red and yellow lines along lids and lips.
         """
-        shaded = cmask + tf.reduce_mean(painted - cmask, -1, keepdims=True)  # (B, S, S, 3)
+        shaded = colors + tf.reduce_mean(painted - colors, -1, keepdims=True)  # (B, S, S, 3)
         return tf.reduce_mean(tf.reduce_sum((face_id - self.descriptors(shaded)) ** 2, -1))
 
     def perceptual_loss(self, target: tf.Tensor, painted: tf.Tensor) -> tf.Tensor:

@@ -225,7 +225,9 @@ class Results:
         write_page(self.out / "index.html", self.title, self.rows, dict(reversed(self.pictures.items())))
         rows = {label: np.stack([c[name] for _, c in self.columns]) for name, label in self.labels.items()}
         save_png(self.out / "grid.png", grid(rows, [k for k, _ in self.columns]))
-        prepared.write_text(self.out / "results.json", json.dumps(self.about, indent=2) + "\n")
+        prepared.write_text(
+            self.out / "results.json", json.dumps({**self.about, "faces": len(self.rows)}, indent=2) + "\n"
+        )
         scores = [name for name, x in self.rows[0].items() if isinstance(x, float)]
         means = {name: np.nanmean([row[name] for row in self.rows]) for name in scores}
         print(", ".join(f"{name} {x:.4f}" for name, x in means.items()) + f" (mean of {len(self.rows)} faces)")

@@ -234,6 +234,16 @@ def change_results(results, **about) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | about))
 
 
+def change_rows(results, change) -> None:
+    header, *rows = (results / "results.csv").read_text().splitlines()
+    (results / "results.csv").write_text("\n".join([header, *change(rows)]) + "\n")
+
+
+def keep_one_face(results) -> None:
+    change_rows(results, lambda rows: rows[:1])
+    change_results(results, faces=1)
+
+
 @pytest.mark.parametrize(
     ("damage", "pattern"),
     [
@@ -242,7 +252,12 @@ def change_results(results, **about) -> None:
         (lambda folder: (folder / "results.json").write_text("{"), "missing or damaged"),
         (lambda folder: (folder / "results.json").write_text("{}"), "damaged"),
         (lambda folder: change_results(folder, flags=None), "damaged"),
-        (lambda folder: (folder / "results.csv").write_text("k,map_k\n"), "has 0 face"),
+        (keep_one_face, "has 1 face"),
+        (
+            lambda folder: change_rows(folder, lambda rows: rows[:-1]),
+            r"damaged.*rows in results.csv, painted were \d+ faces",
+        ),
+        (lambda folder: change_rows(folder, lambda rows: [*rows[:-1], rows[0]]), "damaged.*rows in results.csv"),
         (lambda folder: change_results(folder, source={"size": 128, "source": "other"}), "was painted from.*--data"),
         (lambda folder: (folder / "3_rec.png").unlink(), "3_rec.png is missing or damaged"),
         (lambda folder: (folder / "3_man.png").write_bytes(b"half"), "3_man.png is missing or damaged"),
@@ -255,7 +270,9 @@ def change_results(results, **about) -> None:
         "half json",
         "empty json",
         "no flags",
-        "no faces",
+        "one face",
+        "fewer rows",
+        "a row twice",
         "source",
         "gone",
         "half",
@@ -276,6 +293,7 @@ def test_results_that_cannot_be_used_are_one_sentence(damage, pattern, results, 
         (("--batch-size", 0), "--batch-size"),
         (("--weights", "nowhere"), "--weights nowhere is no folder"),
         (("--results", "a", "b", "--out", "c"), "--out is for one folder"),
+        (("--results", "a", "./a"), "names a folder twice"),
     ],
 )
 def test_flags_that_make_no_sense_are_one_sentence(flags, pattern, call):

@@ -61,6 +61,25 @@ def test_the_table_has_ratios_to_the_first_and_nothing_where_a_script_has_no_suc
     assert "| rec-default | `pix2pix_rec.py --batch-size 4` |   |   | 0.300 (0.75) |  |" in table
 
 
-def test_a_missing_judge_is_said_before_anything_is_trained(tmp_path):
+def test_a_missing_judge_is_said_before_anything_is_trained(prepared_64, tmp_path):
     with pytest.raises(recipes.BadInput, match=r"no .*parser.keras: run `python parse_face.py --train"):
-        recipes.check_judges(recipes.Args(parser=tmp_path))
+        recipes.check_judges(recipes.Args(data=prepared_64, size=64, parser=tmp_path), ["base"])
+
+
+@pytest.mark.parametrize("flags", [["--minutes", "nan"], ["--minutes", "-5"], ["--epochs", "0"]])
+def test_a_budget_that_is_none_is_refused_before_it_is_recorded(flags, prepared_64, tmp_path, call):
+    outcome = call(recipes, "--data", prepared_64, "--runs", tmp_path / "runs", *flags)
+    assert (outcome.status, "expected minutes from 0 on" in outcome.err) == (1, True)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_of_other_defaults_is_not_taken_for_todays(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(recipes, "call", lambda script, *flags, **_: None)
+    args = recipes.Args(runs=tmp_path / "runs", minutes=0.25)
+    (run / "results" / "evaluation").mkdir(parents=True)
+    (run / "results" / "evaluation" / "scores.json").write_text('{"scores": {"rec": {}}}')
+    recipes.make(args, "default", 0)
+    recorded = json.loads((run / "recipe.json").read_text())
+    (run / "recipe.json").write_text(json.dumps({**recorded, "identity": 20.0}))
+    with pytest.raises(recipes.BadInput, match=r"was made with identity 20.0, now it is 30.0; name another folder"):
+        recipes.make(args, "default", 0)
