@@ -2,13 +2,15 @@
 
 import contextlib
 import csv
+import fcntl
 import functools
 import io
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from unittest import mock
 
@@ -125,33 +127,55 @@ def faces() -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
 
 
 @pytest.fixture(scope="session")
-def raw(tmp_path_factory, faces, write_face) -> Path:
-    """A raw dataset of ten faces in both layouts; the label maps are the parts painted over each other. Read only."""
-    source = tmp_path_factory.mktemp("raw")
-    for k, (photo, parts) in enumerate(faces):
-        labels = np.zeros((512, 512), np.uint8)
-        for i, part in enumerate(regions.PARTS):  # the painting order, which test_regions pins
-            if part in parts:
-                labels[parts[part]] = i + 1
-        write_face(source, k, photo, parts, labels)
-    return source
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """once("raw", make): a folder that make(folder) has filled, in the first of the processes that ask for it."""
+    session = tmp_path_factory.getbasetemp()
+    session = session.parent if "PYTEST_XDIST_WORKER" in os.environ else session
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        folder, made = session / name, session / f"{name}.made"
+        with (session / f"{name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # waits for the one who makes it
+            if not made.exists():
+                folder.mkdir()
+                make(folder)
+                made.touch()
+        return folder
+
+    return once
 
 
 @pytest.fixture(scope="session")
-def prepared_64(tmp_path_factory, raw, call) -> Path:
+def raw(once, faces, write_face) -> Path:
+    """A raw dataset of ten faces in both layouts; the label maps are the parts painted over each other. Read only."""
+
+    def make(source: Path) -> None:
+        for k, (photo, parts) in enumerate(faces):
+            labels = np.zeros((512, 512), np.uint8)
+            for i, part in enumerate(regions.PARTS):  # the painting order, which test_regions pins
+                if part in parts:
+                    labels[parts[part]] = i + 1
+            write_face(source, k, photo, parts, labels)
+
+    return once("raw", make)
+
+
+@pytest.fixture(scope="session")
+def prepared_64(once, raw, call) -> Path:
     """The prepared folder of `raw` at 64 x 64, made by the three scripts. Read only: copy it to change it."""
     import c_mask
     import g_simple_mask
     from face_recognition import face_recognition
 
-    data = tmp_path_factory.mktemp("work") / "prepared"
-    made = [
-        call(g_simple_mask, "--source", raw, "--out", data, "--size", 64, "--workers", 1),
-        call(c_mask, "--data", data, "--workers", 1),
-        call(face_recognition, "--data", data, "--workers", 1),
-    ]
-    assert [outcome.status for outcome in made] == [0, 0, 0], made
-    return data
+    def make(data: Path) -> None:
+        made = [
+            call(g_simple_mask, "--source", raw, "--out", data, "--size", 64, "--workers", 1),
+            call(c_mask, "--data", data, "--workers", 1),
+            call(face_recognition, "--data", data, "--workers", 1),
+        ]
+        assert [outcome.status for outcome in made] == [0, 0, 0], made
+
+    return once("prepared", make)
 
 
 @dataclass(frozen=True)
@@ -179,20 +203,22 @@ TINY = ("--size", 64, "--batch-size", 2, "--epochs", 3, "--precision", "float32"
 
 
 @pytest.fixture(scope="session")
-def trained(prepared_64, tmp_path_factory, call) -> Callable[..., Trained]:
+def trained(prepared_64, once, call) -> Callable[..., Trained]:
     """trained(pix2pix): that script's --train --test with the flags TINY, every step logged, once for all tests. Read
     only, too."""
     from facegan import report
 
     @functools.cache
     def trained(script) -> Trained:
-        folder = tmp_path_factory.mktemp(script.__name__)
-        run, results = folder / "run", folder / "results"
-        flags = ("--data", prepared_64, "--run", run, "--out", results, "--split", "all", *TINY)
-        with mock.patch.object(report.Progress, "LOG_STEPS", 1):
-            outcome = call(script, "--train", "--test", *flags)
-        assert outcome.status == 0, outcome.err
-        return Trained(run, results, outcome)
+        def make(folder: Path) -> None:
+            flags = ("--data", prepared_64, "--run", folder / "run", "--out", folder / "results", "--split", "all")
+            with mock.patch.object(report.Progress, "LOG_STEPS", 1):
+                outcome = call(script, "--train", "--test", *flags, *TINY)
+            assert outcome.status == 0, outcome.err
+            (folder / "outcome.json").write_text(json.dumps(asdict(outcome)))
+
+        folder = once(script.__name__, make)
+        return Trained(folder / "run", folder / "results", Outcome(**json.loads((folder / "outcome.json").read_text())))
 
     return trained
 
