@@ -42,8 +42,11 @@ def read_results(folder: Path, data: Path | None) -> Results:
             rows = list(csv.DictReader(file))
         k = np.array([int(row["k"]) for row in rows])
         map_k = np.array([int(row["map_k"]) for row in rows])
-        if len(set(k.tolist())) < len(k) or len(k) != about.get("faces", len(k)):
-            raise ValueError(f"{len(k)} rows in results.csv, painted were {about.get('faces', 'other')} faces")
+        faces = len(set(k.tolist()))
+        if not len(k) == faces == about.get("faces", faces):  # results of earlier versions do not say how many
+            raise ValueError(
+                f"results.csv has {len(k)} rows of {faces} faces, painted were {about.get('faces', faces)}"
+            )
         int(source["size"])
         _ = about["script"], about["step"], about["split"], about["flags"]["batch_size"]
     except (OSError, KeyError, IndexError, TypeError, ValueError) as error:

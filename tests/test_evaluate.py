@@ -255,9 +255,9 @@ def keep_one_face(results) -> None:
         (keep_one_face, "has 1 face"),
         (
             lambda folder: change_rows(folder, lambda rows: rows[:-1]),
-            r"damaged.*rows in results.csv, painted were \d+ faces",
+            r"damaged.*results.csv has \d+ rows of \d+ faces, painted were \d+",
         ),
-        (lambda folder: change_rows(folder, lambda rows: [*rows[:-1], rows[0]]), "damaged.*rows in results.csv"),
+        (lambda folder: change_rows(folder, lambda rows: [*rows[:-1], rows[0]]), "damaged.*rows of"),
         (lambda folder: change_results(folder, source={"size": 128, "source": "other"}), "was painted from.*--data"),
         (lambda folder: (folder / "3_rec.png").unlink(), "3_rec.png is missing or damaged"),
         (lambda folder: (folder / "3_man.png").write_bytes(b"half"), "3_man.png is missing or damaged"),
