@@ -38,6 +38,7 @@ from facegan import (
     cli,
     judges,
     labelmaps,
+    loop,
     own_photos,
     pipeline,
     prepared,
@@ -98,9 +99,7 @@ class Args(runs.TrainingArgs):
 def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the faces that train, and of those that test: the same as the GANs', when all samples have their
     colour maps and face IDs."""
-    train_numbers, test_numbers = prepared.split(prepared.sample_indices(args.data))
-    runs.check_split(args, train_numbers, test_numbers)
-    return np.array(train_numbers), np.array(test_numbers)
+    return runs.checked_split(args, prepared.sample_indices(args.data))
 
 
 def training_batches(args: Args, records, numbers, epoch: int, first_step: int, context) -> tf.data.Dataset:
@@ -268,43 +267,22 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
     return train_step
 
 
-def train(args: Args, strategy: tf.distribute.Strategy) -> None:
+def train(args: Args) -> None:
     train_numbers, test_numbers = splits(args)
-    records = pipeline.LabelRecords(args.data, np.concatenate([train_numbers, test_numbers]), args.size, args.cache)
-    steps = runs.steps_of_an_epoch(args, len(train_numbers))
-    shown, captions = shown_batch(records, train_numbers, test_numbers)
+    every = np.concatenate([train_numbers, test_numbers])
+    records = pipeline.LabelRecords(args.data, every, args.size, args.cache)
+    faces, captions = loop.shown_faces(train_numbers, test_numbers)
+    shown = shown_batch(records, faces)
 
-    def epoch_batches(epoch: int, first_step: int):
-        return strategy.distribute_datasets_from_function(
-            lambda context: training_batches(args, records, train_numbers, epoch, first_step, context)
-        )
+    def epoch_batches(epoch: int, first_step: int, context) -> tf.data.Dataset:
+        return training_batches(args, records, train_numbers, epoch, first_step, context)
 
-    with checkpoints.training_in(args.run) as stops:
-        runs.record(args, train_numbers.tolist(), test_numbers.tolist())
-        with strategy.scope():
-            state = State(args)
-        whole = float32_parser(args)
-        step, last = state.checkpoints.restore_together(), args.epochs * steps
-        make_step = partial(make_train_step, args, state, strategy)
-        train_step = make_step(
-            runtime.choose_xla(args.xla, make_step, epoch_batches(0, 0), state.checkpoints.variables)
-        )
-        with report.Progress(args.run, step, last, args.batch_size) as progress:
-            while step < last:
-                for batch in epoch_batches(*divmod(step, steps)):
-                    losses = train_step(batch, tf.constant(step))
-                    step += 1
-                    stop, epoch_ends = runtime.stop_agreed(stops, step), step % steps == 0
-                    progress.update(step, losses, log=stop or epoch_ends)
-                    if stop or epoch_ends or progress.time_to_save():
-                        state.checkpoints.save(step)
-                        write_parser(args.run, whole, state.average)
-                    if epoch_ends and runtime.is_chief():
-                        progress.show_grid(step // steps, step, grid(parse(state.average, shown), captions))
-                    if stop:
-                        raise KeyboardInterrupt
-        write_parser(args.run, whole, state.average)
-    print(f"{args.run}: trained {step} steps, {step // steps} epochs of {len(train_numbers)} faces")
+    def show(state: State) -> np.ndarray:
+        return grid(parse(state.average, shown), captions)
+
+    loop.train(
+        args, (train_numbers, test_numbers), State, make_train_step, epoch_batches, show, partial(write_parser, args)
+    )
 
 
 def float32_parser(args: Args) -> keras.Model:
@@ -317,32 +295,26 @@ def float32_parser(args: Args) -> keras.Model:
         keras.mixed_precision.set_global_policy(policy)
 
 
-def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
+def write_parser(args: Args, state: State) -> None:
     """Write run/parser.keras, the moving average, which keras.models.load_model reads without this repository."""
     if not runtime.is_chief():
         return
-    whole.set_weights(average.get_weights())
+    whole = float32_parser(args)
+    whole.set_weights(state.average.get_weights())
     with tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
         whole.save(Path(folder) / "parser.keras")
-        prepared.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
+        prepared.write_bytes(args.run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
 
 
-def shown_batch(records, train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[dict, list[str]]:
-    """Up to four training and four test faces, always the same, for the grid of each epoch, and their captions."""
-    parts = {"train": train_numbers[:4], "test": test_numbers[:4]}
-    numbers = np.concatenate(list(parts.values()))
-    batch = next(iter(batches(records, numbers, unchanged(numbers), len(numbers))))
-    return batch, [f"{name} {k}" for name, n in parts.items() for k in n]
+def shown_batch(records, faces: list[np.ndarray]) -> dict:
+    """The faces of each epoch's grid as a batch."""
+    numbers = np.concatenate(faces)
+    return next(iter(batches(records, numbers, unchanged(numbers), len(numbers))))
 
 
-def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
+def dry_run(args: Args) -> None:
     """Print what --train would do."""
-    train_numbers, test_numbers = splits(args)
-    pipeline.check_size(args.data, args.size)
-    with strategy.scope():
-        state = State(args)
-    steps = runs.steps_of_an_epoch(args, len(train_numbers))
-    report.describe_run(args, steps, train_numbers, test_numbers, {state.parser: 1})
+    loop.dry_run(args, splits(args), State, {"parser": 1})
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
@@ -446,11 +418,11 @@ def main() -> None:
         raise BadInput("nothing to do: say --train, --test or both, or --dry-run, or name photographs after --photo.")
     args = runs.parse(Args, {}, __doc__)
     with runtime.explained():
-        strategy = runtime.start(args)
+        runtime.start(args)
         if args.dry_run:
-            return dry_run(args, strategy)
+            return dry_run(args)
         if args.train:
-            train(args, strategy)
+            train(args)
         if args.test:
             test(args)
 

@@ -13,7 +13,6 @@ from facegan import runtime  # first: it sets TensorFlow's environment
 
 # isort: split
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,7 +22,7 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, dlibnet, judges, pipeline, prepared, report, runs
+from facegan import blocks, checkpoints, cli, dlibnet, judges, loop, pipeline, prepared, report, runs
 from facegan.regions import LABEL_REGION, REGIONS
 
 
@@ -115,9 +114,7 @@ PUBLISHED = dict(
 
 def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the faces that train, and of those that test."""
-    train_numbers, test_numbers = prepared.split(prepared.complete_indices(args.data))
-    runs.check_split(args, train_numbers, test_numbers)
-    return np.array(train_numbers), np.array(test_numbers)
+    return runs.checked_split(args, prepared.complete_indices(args.data))
 
 
 def training_batches(args: Args, records, numbers, pool, epoch: int, first_step: int, context) -> tf.data.Dataset:
@@ -354,62 +351,33 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
     return train_step
 
 
-def train(args: Args, strategy: tf.distribute.Strategy) -> None:
+def train(args: Args) -> None:
     train_numbers, test_numbers = splits(args)
-    pool = train_numbers if args.second_map == "split" else np.concatenate([train_numbers, test_numbers])
-    records = pipeline.Records(args.data, np.concatenate([train_numbers, test_numbers]), args.size, args.cache)
-    steps = runs.steps_of_an_epoch(args, len(train_numbers))
-    shown, captions = shown_batch(records, train_numbers, test_numbers)
+    every = np.concatenate([train_numbers, test_numbers])
+    pool = train_numbers if args.second_map == "split" else every
+    records = pipeline.Records(args.data, every, args.size, args.cache)
+    faces, captions = loop.shown_faces(train_numbers, test_numbers)
+    shown = shown_batch(records, faces)
 
-    def epoch_batches(epoch: int, first_step: int):
-        return strategy.distribute_datasets_from_function(
-            lambda context: training_batches(args, records, train_numbers, pool, epoch, first_step, context)
-        )
+    def epoch_batches(epoch: int, first_step: int, context) -> tf.data.Dataset:
+        return training_batches(args, records, train_numbers, pool, epoch, first_step, context)
 
-    with checkpoints.training_in(args.run) as stops:
-        runs.record(args, train_numbers.tolist(), test_numbers.tolist())
-        with strategy.scope():
-            state = State(args)
-        step, last = state.checkpoints.restore_together(), args.epochs * steps
-        make_step = partial(make_train_step, args, state, strategy)
-        train_step = make_step(
-            runtime.choose_xla(args.xla, make_step, epoch_batches(0, 0), state.checkpoints.variables)
-        )
-        with report.Progress(args.run, step, last, args.batch_size) as progress:
-            while step < last:
-                for batch in epoch_batches(*divmod(step, steps)):
-                    losses = train_step(batch, tf.constant(step))
-                    step += 1
-                    stop, epoch_ends = runtime.stop_agreed(stops, step), step % steps == 0
-                    progress.update(step, losses, log=stop or epoch_ends)
-                    if stop or epoch_ends or progress.time_to_save():
-                        state.checkpoints.save(step)
-                    if epoch_ends and runtime.is_chief():
-                        progress.show_grid(step // steps, step, grid(paint(args, state.average, shown), captions))
-                    if stop:
-                        raise KeyboardInterrupt
-    print(f"{args.run}: trained {step} steps, {step // steps} epochs of {len(train_numbers)} faces")
+    def show(state: State) -> np.ndarray:
+        return grid(paint(args, state.average, shown), captions)
+
+    loop.train(args, (train_numbers, test_numbers), State, make_train_step, epoch_batches, show)
 
 
-def shown_batch(records, train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[dict, list[str]]:
-    """Up to four training and four test faces, always the same, for the grid of each epoch, and their captions."""
-    parts = {"train": train_numbers[:4], "test": test_numbers[:4]}
-    numbers = np.concatenate(list(parts.values()))
-    others = np.concatenate([np.roll(n, 1) for n in parts.values()])
-    batch = next(iter(batches(records, numbers, others, np.zeros((len(numbers), 2), bool), len(numbers))))
-    return batch, [f"{name} {k}" for name, n in parts.items() for k in n]
+def shown_batch(records, faces: list[np.ndarray]) -> dict:
+    """The faces of each epoch's grid as a batch, each with the map of the one before it in its split."""
+    numbers, others = np.concatenate(faces), np.concatenate([np.roll(n, 1) for n in faces])
+    return next(iter(batches(records, numbers, others, np.zeros((len(numbers), 2), bool), len(numbers))))
 
 
-def dry_run(args: Args, strategy: tf.distribute.Strategy) -> None:
+def dry_run(args: Args) -> None:
     """Print what --train would do."""
-    train_numbers, test_numbers = prepared.split(prepared.complete_indices(args.data))
-    pipeline.check_size(args.data, args.size)
-    with strategy.scope():
-        state = State(args)
-    steps = runs.steps_of_an_epoch(args, len(train_numbers))
-    passes = {state.generator: 2, state.discriminator: 3}
     judged = 2 * bool(args.identity) + bool(args.perceptual)
-    report.describe_run(args, steps, train_numbers, test_numbers, passes, judged)
+    loop.dry_run(args, splits(args), State, {"generator": 2, "discriminator": 3}, judged)
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
@@ -475,11 +443,11 @@ def test(args: Args) -> None:
 def main() -> None:
     args = runs.parse(Args, PUBLISHED, __doc__)
     with runtime.explained():
-        strategy = runtime.start(args)
+        runtime.start(args)
         if args.dry_run:
-            return dry_run(args, strategy)
+            return dry_run(args)
         if args.train:
-            train(args, strategy)
+            train(args)
         if args.test:
             test(args)
 

@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from facegan import cli, prepared, runtime
 from facegan.errors import BadInput
 
@@ -166,12 +168,14 @@ def check_flags(args, recorded: dict) -> None:
             )
 
 
-def check_split(args, train_numbers: list[int], test_numbers: list[int]) -> None:
-    """Raise BadInput where the faces are not those that the run recorded in run/split.json.
+def checked_split(args, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the faces that train, and of those that test. Raises BadInput where they are not those that the
+    run recorded in run/split.json.
 
     Added or removed samples move the border between the splits: training would go on with former test faces, and
     testing would judge by faces that were trained on. Testing on another dataset is free.
     """
+    train_numbers, test_numbers = prepared.split(numbers)
     path = args.run / "split.json"
     source = prepared.describe(args.data)
     if recorded_flags(args.run) and path.exists():
@@ -198,6 +202,7 @@ def check_split(args, train_numbers: list[int], test_numbers: list[int]) -> None
                 f"{args.run} was trained on {len(leaked)} of what are test faces in {args.data} now "
                 f"(first: {min(leaked)}), as samples were removed since: bring them back, or train into a new --run."
             )
+    return np.array(train_numbers), np.array(test_numbers)
 
 
 def steps_of_an_epoch(args, faces: int) -> int:

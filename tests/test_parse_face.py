@@ -48,7 +48,7 @@ def fitted(prepared_64, tmp_path_factory, call) -> Path:
     for step in range(1, 121):
         train_step(batch, tf.constant(step))
     state.checkpoints.save(121)
-    parse_face.write_parser(args.run, parse_face.float32_parser(args), state.average)
+    parse_face.write_parser(args, state)
     tested = call(parse_face, "--test", "--split", "train", "--run", args.run, "--out", folder / "results")
     assert tested.status == 0, tested.err
     (folder / "out.txt").write_text(tested.out)
