@@ -44,11 +44,11 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    identity: float = 30.0
+    identity: float = 15.0
     """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
     identity_sees: Literal["light", "color"] = "light"
     """light: that loss sees light and shade alone, in the colours asked for; color: all, and paints coloured lines"""
-    perceptual: float = 10.0
+    perceptual: float = 30.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
     color_consistency: float = 30.0
     """weight of the difference between each region's mean colour in the painted pictures and the one asked for.
@@ -67,7 +67,7 @@ class Args(runs.TrainingArgs):
     modulation: Literal["none", "code", "regions"] = "regions"
     """where colours and ID enter. code: at 1 x 1, and they scale and shift the channels of every level up; regions: the
     same, for each region apart. Published: none, at 1 x 1 only"""
-    face_id_scale: float = 8.0
+    face_id_scale: float = 24.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
     discriminator_width: int = 32
     """filters of the discriminator's first layer; the others have 2, 4 and 8 times as many. Published: 64"""
