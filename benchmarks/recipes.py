@@ -34,7 +34,10 @@ BASE = "--published --batch-size 4"
 """What one change at a time is made to: batches of 16 are too few steps for a small budget of images."""
 
 DEFAULT = "--batch-size 4"
-"""The default, from which one change at a time is taken back, or to which another one is made."""
+"""The default: batches of 4 again."""
+
+EARLIER = f"{DEFAULT} --identity 30 --perceptual 10 --face-id-scale 8"
+"""The default before, from which one change at a time was taken back."""
 
 RECIPES = {
     "published": "--published",
@@ -42,11 +45,9 @@ RECIPES = {
     "upsampling-resize": f"{BASE} --upsampling resize",
     "upsampling-subpixel": f"{BASE} --upsampling subpixel",
     "upsampling-blend": f"{BASE} --upsampling blend",
-    "full-resolution": f"{BASE} --full-resolution",
     "residual": f"{BASE} --residual",
     "group-norm": f"{BASE} --norm group --no-batch-statistics",
     "instance-norm": f"{BASE} --norm instance --no-batch-statistics",
-    "test-statistics": f"{BASE} --no-batch-statistics",
     "ema": f"{BASE} --ema-decay 0.999",
     "flip": f"{BASE} --flip",
     "learning-rate": f"{BASE} --learning-rate 4e-4 --discriminator-learning-rate 4e-4",
@@ -60,31 +61,26 @@ RECIPES = {
     "no-push": f"{BASE} --no-push",
     "map-consistency": f"{BASE} --no-push --map-consistency 10",
     "discriminator-32": f"{BASE} --discriminator-width 32",
+    "earlier": EARLIER,
+    "earlier-no-residual": f"{EARLIER} --no-residual",
+    "earlier-no-identity": "--batch-size 4 --identity 0 --perceptual 10 --face-id-scale 8",
+    "earlier-no-perceptual": "--batch-size 4 --identity 30 --perceptual 0 --face-id-scale 8",
+    "earlier-no-color": f"{EARLIER} --color-consistency 0",
+    "earlier-no-modulation": f"{EARLIER} --modulation none",
+    "earlier-no-scale": "--batch-size 4 --identity 30 --perceptual 10 --face-id-scale 1",
+    "earlier-no-full-resolution": f"{EARLIER} --no-full-resolution",
+    "earlier-batch-norm": f"{EARLIER} --norm batch --batch-statistics",
+    "earlier-perceptual-30": "--batch-size 4 --identity 30 --perceptual 30 --face-id-scale 8",
+    "earlier-perceptual-60": "--batch-size 4 --identity 30 --perceptual 60 --face-id-scale 8",
+    "default-scale-8": f"{DEFAULT} --face-id-scale 8",
     "default": DEFAULT,
-    "default-resize": f"{DEFAULT} --upsampling resize",
-    "default-subpixel": f"{DEFAULT} --upsampling subpixel",
-    "default-no-identity": f"{DEFAULT} --identity 0",
-    "default-no-perceptual": f"{DEFAULT} --perceptual 0",
-    "default-no-color": f"{DEFAULT} --color-consistency 0",
-    "default-no-modulation": f"{DEFAULT} --modulation none",
-    "default-no-scale": f"{DEFAULT} --face-id-scale 1",
-    "default-no-residual": f"{DEFAULT} --no-residual",
-    "default-no-full-resolution": f"{DEFAULT} --no-full-resolution",
-    "default-no-ema": f"{DEFAULT} --ema-decay 0",
-    "default-no-flip": f"{DEFAULT} --no-flip",
-    "default-batch-norm": f"{DEFAULT} --norm batch --batch-statistics",
+    "default-scale-64": f"{DEFAULT} --face-id-scale 64",
     "default-no-push": f"{DEFAULT} --no-push",
     "default-map-consistency": f"{DEFAULT} --no-push --map-consistency 10",
-    "default-instance": f"{DEFAULT} --norm instance",
-    "default-wide": f"{DEFAULT} --discriminator-width 64",
-    "default-slow": f"{DEFAULT} --learning-rate 2e-4 --discriminator-learning-rate 2e-4",
     "v2-base": f"pix2pix_v2.py {BASE}",
     "v2-default": f"pix2pix_v2.py {DEFAULT}",
-    "default-color": f"{DEFAULT} --identity-sees color --identity 20",
     "rec-base": f"pix2pix_rec.py {BASE}",
     "rec-default": f"pix2pix_rec.py {DEFAULT}",
-    "rec-resize": f"pix2pix_rec.py {DEFAULT} --upsampling resize",
-    "rec-batch": f"pix2pix_rec.py {DEFAULT} --norm batch",
 }
 """Name -> flags of pix2pix.py, or another script and its flags."""
 

@@ -81,5 +81,5 @@ def test_a_run_of_other_defaults_is_not_taken_for_todays(run, monkeypatch, tmp_p
     recipes.make(args, "default", 0)
     recorded = json.loads((run / "recipe.json").read_text())
     (run / "recipe.json").write_text(json.dumps({**recorded, "identity": 20.0}))
-    with pytest.raises(recipes.BadInput, match=r"was made with identity 20.0, now it is 30.0; name another folder"):
+    with pytest.raises(recipes.BadInput, match=r"was made with identity 20.0, now it is 15.0; name another folder"):
         recipes.make(args, "default", 0)
