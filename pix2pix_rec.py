@@ -51,17 +51,17 @@ class Args(runs.TrainingArgs):
     dropout: float = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    identity: float = 30.0
+    identity: float = 15.0
     """weight of the squared distance of the reconstruction to the person, by dlib's descriptor. Published: 0"""
     identity_sees: Literal["light", "color"] = "light"
     """light: that loss sees light and shade alone, in the colours asked for; color: all, and paints coloured lines"""
-    perceptual: float = 10.0
+    perceptual: float = 30.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
 
     upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "blend"
     """blend: a 3 x 3 convolution, then bilinear; resize: the other way round, slower; subpixel: four channels become
     2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
-    face_id_scale: float = 8.0
+    face_id_scale: float = 24.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
@@ -316,10 +316,12 @@ def train(args: Args) -> None:
     def epoch_batches(epoch: int, first_step: int, context) -> tf.data.Dataset:
         return training_batches(args, records, train_numbers, epoch, first_step, context)
 
-    def show(state: State) -> np.ndarray:
-        return grid(paint(args, state.average, shown), captions)
-
-    loop.train(args, (train_numbers, test_numbers), State, make_train_step, epoch_batches, show)
+    with loop.training(args, (train_numbers, test_numbers), State, make_train_step, epoch_batches) as run:
+        for batch in run.batches():
+            losses = run.train_step(batch, tf.constant(run.step))
+            run.finish_step(losses)
+            if run.shows:
+                run.show(grid(paint(args, run.state.average, shown), captions))
 
 
 def shown_batch(records, faces: list[np.ndarray]) -> dict:

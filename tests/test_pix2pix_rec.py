@@ -207,7 +207,7 @@ def test_scores_by_hand():
 
 def test_the_generators_loss_is_the_sum_that_the_recipe_says(trained, metrics):
     def wanted(x):
-        return pytest.approx(x["gan"] + 100 * x["l1"] + 30 * x["identity"] + 10 * x["perceptual"], rel=1e-4)
+        return pytest.approx(x["gan"] + 100 * x["l1"] + 15 * x["identity"] + 30 * x["perceptual"], rel=1e-4)
 
     steps = metrics(trained(pix2pix_rec).run)
     assert [x["g"] for x in steps] == [wanted(x) for x in steps]
