@@ -157,7 +157,7 @@ def check_flags(args, recorded: dict) -> None:
     if recorded and args.precision == "auto":
         args.precision = recorded["precision"]  # what auto chose on the machine where the run began
     for name, value in recorded.items():
-        if name in FREE or (name in ("precision", "batch_size") and not args.train):
+        if name in FREE or (name in ("precision", "batch_size") and not (args.train or args.dry_run)):
             continue
         if name == "parser" and (not args.map_consistency or args.parser.resolve() == value.resolve()):
             continue
@@ -179,13 +179,15 @@ def checked_split(args, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
     path = args.run / "split.json"
     source = prepared.describe(args.data)
     if recorded_flags(args.run) and path.exists():
-        before = read_record(path)
-        if args.train and before["source"] != source:
+        before, trains = read_record(path), args.train or args.dry_run
+        if not (before.keys() >= {"source", "train", "test"} and "source" in before["source"]):
+            raise BadInput(f"{path} is damaged: bring it back, or train into a new --run; what was trained is kept.")
+        if trains and before["source"] != source:
             raise BadInput(
                 f"{args.run} was trained on {before['source']}, but {args.data} was made from {source}: name a new "
                 "folder with --run, or the folder it was trained on with --data."
             )
-        if args.train and (before["train"], before["test"]) != (train_numbers, test_numbers):
+        if trains and (before["train"], before["test"]) != (train_numbers, test_numbers):
             raise BadInput(
                 f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
                 f"({len(train_numbers)}): name a new folder with --run, or bring the samples back."

@@ -445,6 +445,9 @@ def test_a_dry_run_of_a_trained_run_leaves_it_as_it_is(copy, call):
     before = files(copy)
     outcome = call(pix2pix, "--dry-run", "--run", copy, "--epochs", 5)
     assert "5 epochs: 20 steps" in outcome.out  # with the run's own batch size
+    assert "--batch-size 2, now it is --batch-size 4" in refusal(
+        call(pix2pix, "--dry-run", "--run", copy, "--batch-size", 4)
+    )
     assert files(copy) == before
 
 
@@ -554,6 +557,15 @@ def test_damaged_flags_of_a_run_are_refused_and_nothing_is_told_to_be_deleted(na
     sentence = refusal(call(pix2pix, "--train", "--run", copy))
     assert "what was trained is kept" in sentence
     assert "delete" not in sentence
+
+
+@pytest.mark.parametrize("kept", [[], ["source"], ["train", "test"]])
+def test_a_damaged_record_of_the_split_is_refused(kept, copy, call):
+    split = json.loads((copy / "split.json").read_text())
+    (copy / "split.json").write_text(json.dumps({name: split[name] for name in kept}))
+    assert re.search(
+        r"split.json is damaged: .* what was trained is kept", refusal(call(pix2pix, "--train", "--run", copy))
+    )
 
 
 def test_flags_that_are_gone_bind_only_where_they_did_something(copy, fake_step, call):
