@@ -277,12 +277,16 @@ def train(args: Args) -> None:
     def epoch_batches(epoch: int, first_step: int, context) -> tf.data.Dataset:
         return training_batches(args, records, train_numbers, epoch, first_step, context)
 
-    def show(state: State) -> np.ndarray:
-        return grid(parse(state.average, shown), captions)
-
-    loop.train(
-        args, (train_numbers, test_numbers), State, make_train_step, epoch_batches, show, partial(write_parser, args)
-    )
+    with loop.training(args, (train_numbers, test_numbers), State, make_train_step, epoch_batches) as run:
+        whole = float32_parser(args)
+        for batch in run.batches():
+            losses = run.train_step(batch, tf.constant(run.step))
+            run.finish_step(losses)
+            if run.saved:
+                write_parser(args.run, whole, run.state.average)
+            if run.shows:
+                run.show(grid(parse(run.state.average, shown), captions))
+        write_parser(args.run, whole, run.state.average)  # where a kill came between a checkpoint and this
 
 
 def float32_parser(args: Args) -> keras.Model:
@@ -295,15 +299,23 @@ def float32_parser(args: Args) -> keras.Model:
         keras.mixed_precision.set_global_policy(policy)
 
 
-def write_parser(args: Args, state: State) -> None:
-    """Write run/parser.keras, the moving average, which keras.models.load_model reads without this repository."""
-    if not runtime.is_chief():
+def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
+    """Write run/parser.keras, the moving average, which keras.models.load_model reads without this repository. One with
+    these weights stays: what it judged names it by its checksum, and Keras writes the date into it."""
+    if not runtime.is_chief() or has_weights(run, average.get_weights()):
         return
-    whole = float32_parser(args)
-    whole.set_weights(state.average.get_weights())
+    whole.set_weights(average.get_weights())
     with tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
         whole.save(Path(folder) / "parser.keras")
-        prepared.write_bytes(args.run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
+        prepared.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
+
+
+def has_weights(run: Path, weights: list[np.ndarray]) -> bool:
+    """Whether run/parser.keras can be read and has these."""
+    try:
+        return all(map(np.array_equal, judges.read_parser(run).get_weights(), weights))
+    except BadInput:
+        return False
 
 
 def shown_batch(records, faces: list[np.ndarray]) -> dict:

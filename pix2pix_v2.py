@@ -342,10 +342,12 @@ def train(args: Args) -> None:
     def epoch_batches(epoch: int, first_step: int, context) -> tf.data.Dataset:
         return training_batches(args, records, train_numbers, pool, epoch, first_step, context)
 
-    def show(state: State) -> np.ndarray:
-        return grid(paint(args, state.average, shown), captions)
-
-    loop.train(args, (train_numbers, test_numbers), State, make_train_step, epoch_batches, show)
+    with loop.training(args, (train_numbers, test_numbers), State, make_train_step, epoch_batches) as run:
+        for batch in run.batches():
+            losses = run.train_step(batch, tf.constant(run.step))
+            run.finish_step(losses)
+            if run.shows:
+                run.show(grid(paint(args, run.state.average, shown), captions))
 
 
 def shown_batch(records, faces: list[np.ndarray]) -> dict:

@@ -1,6 +1,7 @@
-"""The loop around a script's train_step: it resumes, saves, shows and stops, and knows no network and no loss."""
+"""What stands around the loop of a script's train(): it resumes, logs, saves, shows and stops; it knows no network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -9,23 +10,16 @@ import tensorflow as tf
 from facegan import checkpoints, pipeline, report, runs, runtime
 
 
-def train(
-    args,
-    faces: tuple[np.ndarray, np.ndarray],
-    State: Callable,
-    make_train_step: Callable,
-    epoch_batches: Callable,
-    show: Callable,
-    after_saving: Callable = lambda state: None,
-) -> None:
-    """Train in args.run until args.epochs, from its last checkpoint on. Raises KeyboardInterrupt, once it has saved,
-    when asked to stop.
+@contextmanager
+def training(
+    args, faces: tuple[np.ndarray, np.ndarray], State: Callable, make_train_step: Callable, epoch_batches: Callable
+) -> Iterator["Training"]:
+    """Hold args.run and yield its Training, which goes on from the last checkpoint.
 
     faces: the numbers of those that train, and of those that test.
     State(args): the networks and optimizers, and their checkpoints.Checkpoints as .checkpoints.
     make_train_step(args, state, strategy, xla): train_step(batch, step) -> losses by name.
     epoch_batches(epoch, first_step, context): the dataset of what is left of an epoch, for one of several machines.
-    show(state): the grid of an epoch's end, (H, W, 3) uint8. after_saving(state): called after each checkpoint.
     """
     strategy, steps = runtime.strategy(), runs.steps_of_an_epoch(args, len(faces[0]))
 
@@ -40,27 +34,46 @@ def train(
         make_step = partial(make_train_step, args, state, strategy)
         train_step = make_step(runtime.choose_xla(args.xla, make_step, batches(0, 0), state.checkpoints.variables))
         with report.Progress(args.run, step, last, args.batch_size) as progress:
-            while step < last:
-                for batch in batches(*divmod(step, steps)):
-                    losses = train_step(batch, tf.constant(step))
-                    step += 1
-                    stop, epoch_ends = runtime.stop_agreed(stops, step), step % steps == 0
-                    progress.update(step, losses, log=stop or epoch_ends)
-                    if stop or epoch_ends or progress.time_to_save():
-                        state.checkpoints.save(step)
-                        after_saving(state)
-                    if epoch_ends and runtime.is_chief():
-                        progress.show_grid(step // steps, step, show(state))
-                    if stop:
-                        raise KeyboardInterrupt
-        after_saving(state)  # where a kill came between the two
-    print(f"{args.run}: trained {step} steps, {step // steps} epochs of {len(faces[0])} faces")
+            yield (run := Training(state, train_step, batches, step, steps, last, stops, progress))
+    print(f"{args.run}: trained {run.step} steps, {run.step // steps} epochs of {len(faces[0])} faces")
+
+
+class Training:
+    """state and train_step are the script's. step: how many were done; saved, shows: what came with, and is due after,
+    the last of them."""
+
+    def __init__(self, state, train_step: Callable, epoch_batches: Callable, step, steps, last, stops, progress):
+        self.state, self.train_step, self.epoch_batches = state, train_step, epoch_batches
+        self.step, self.steps, self.last, self.stops, self.progress = step, steps, last, stops, progress
+        self.saved = self.shows = False
+
+    def batches(self) -> Iterator:
+        """The batches of the epochs that are left. Raises KeyboardInterrupt after the step that was told to stop."""
+        while self.step < self.last:
+            for batch in self.epoch_batches(*divmod(self.step, self.steps)):
+                yield batch
+                if self.stop:
+                    raise KeyboardInterrupt
+
+    def finish_step(self, losses: dict[str, tf.Tensor]) -> None:
+        """Count the step, log its losses, and save when an epoch or ten minutes are over, or when told to stop."""
+        self.step += 1
+        self.stop, epoch_ended = runtime.stop_agreed(self.stops, self.step), self.step % self.steps == 0
+        self.progress.update(self.step, losses, log=self.stop or epoch_ended)
+        self.saved = self.stop or epoch_ended or self.progress.time_to_save()
+        if self.saved:
+            self.state.checkpoints.save(self.step)
+        self.shows = epoch_ended and runtime.is_chief()
+
+    def show(self, picture: np.ndarray) -> None:
+        """Keep an epoch's grid, (H, W, 3) uint8."""
+        self.progress.show_grid(self.step // self.steps, self.step, picture)
 
 
 def dry_run(
     args, faces: tuple[np.ndarray, np.ndarray], State: Callable, passes: dict[str, int], judged: int = 0
 ) -> None:
-    """Print what train() would do, as report.describe_run(); passes: name of a network in State -> passes a step."""
+    """Print what a training would do, as report.describe_run(); passes: name of a network in State -> passes a step."""
     pipeline.check_size(args.data, args.size)
     with runtime.strategy().scope():
         state = State(args)

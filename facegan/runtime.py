@@ -27,7 +27,7 @@ TELLING = re.compile("aborted by|[Ss]ocket|connect|No space|quota|memory|OOM|No 
 """What the line of a message has that says why."""
 
 
-def start(args) -> tf.distribute.Strategy:
+def start(args) -> None:
     """Find the devices, seed everything, set the precision policy, and say in a line what was chosen and why.
 
     args.precision "auto" becomes the policy that was chosen. Raises BadInput when the devices cannot share a batch.
@@ -53,7 +53,6 @@ def start(args) -> tf.distribute.Strategy:
         )
     if n > 1 and args.xla == "on" and args.norm == "batch":
         raise BadInput("--xla on cannot compile --norm batch over several devices: leave one of them out.")
-    return distribution
 
 
 # --- devices and machines ---------------------------------------------------------------------------------------------

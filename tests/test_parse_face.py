@@ -48,7 +48,7 @@ def fitted(prepared_64, tmp_path_factory, call) -> Path:
     for step in range(1, 121):
         train_step(batch, tf.constant(step))
     state.checkpoints.save(121)
-    parse_face.write_parser(args, state)
+    parse_face.write_parser(args.run, parse_face.float32_parser(args), state.average)
     tested = call(parse_face, "--test", "--split", "train", "--run", args.run, "--out", folder / "results")
     assert tested.status == 0, tested.err
     (folder / "out.txt").write_text(tested.out)
@@ -265,6 +265,9 @@ def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one
     assert same(tmp_path / "parts", tmp_path / "whole")
     a, b = (judges.read_parser(tmp_path / name).get_weights() for name in ("parts", "whole"))
     assert all((x == y).all() for x, y in zip(a, b, strict=True))
+    before = (tmp_path / "parts" / "parser.keras").read_bytes()  # results name the parser by its checksum
+    assert call(parse_face, "--train", "--run", tmp_path / "parts").status == 0
+    assert (tmp_path / "parts" / "parser.keras").read_bytes() == before
 
 
 def test_a_dry_run_writes_nothing(prepared_64, tmp_path, call):
