@@ -305,6 +305,16 @@ def test_a_parser_does_not_judge_its_training_faces(results, prepared_64, call, 
     sentence(call(evaluate, "--results", results, "--parser", tmp_path / "parser"), "was trained on 1 of these faces")
 
 
+@pytest.mark.parametrize("judge", ["parser", "copy"])
+def test_a_parser_does_not_judge_what_was_trained_to_please_it(judge, results, call, tmp_path):
+    save_parser(tmp_path / "parser", 64, [], "elsewhere")
+    shutil.copytree(tmp_path / "parser", tmp_path / "copy")
+    flags = json.loads((results / "results.json").read_text())["flags"]
+    change_results(results, flags={**flags, "map_consistency": 10.0, "parser": str(tmp_path / "parser")})
+    outcome = call(evaluate, "--results", results, "--parser", tmp_path / judge)
+    sentence(outcome, "trained to please the parser in .*, which must not judge it")
+
+
 def test_a_parser_does_not_judge_the_maps_it_drew(results, prepared_64, call, tmp_path):
     data = shutil.copytree(prepared_64, tmp_path / "prepared")
     save_parser(tmp_path / "parser", 64, [], "elsewhere")
