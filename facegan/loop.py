@@ -39,8 +39,8 @@ def training(
 
 
 class Training:
-    """state and train_step are the script's. step: how many were done; saved, shows: what came with, and is due after,
-    the last of them."""
+    """state and train_step are the script's; step: how many were done; saved: the last of them was; shows: it ended an
+    epoch, and this machine shows the epoch's grid."""
 
     def __init__(self, state, train_step: Callable, epoch_batches: Callable, step, steps, last, stops, progress):
         self.state, self.train_step, self.epoch_batches = state, train_step, epoch_batches
