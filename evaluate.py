@@ -85,7 +85,11 @@ def load_judges(args: Args, results: Results) -> tuple[Judges, dict, dict]:
     else:
         loaded["dlib"] = judges.DlibId()
     flags = results.about["flags"]
-    if flags.get("map_consistency") and "parser" not in args.skip and same_parser(Path(flags["parser"]), args.parser):
+    if (
+        flags.get("map_consistency")
+        and "parser" not in args.skip
+        and judges.same_parser(Path(flags["parser"]), args.parser)
+    ):
         raise BadInput(
             f"{results.folder} was trained to please the parser in {args.parser}, which must not judge it: name "
             "another with --parser, or --skip parser."
@@ -98,14 +102,6 @@ def load_judges(args: Args, results: Results) -> tuple[Judges, dict, dict]:
         except judges.Missing as reason:
             left_out[name] = str(reason)
     return Judges(**loaded), files, left_out
-
-
-def same_parser(one: Path, other: Path) -> bool:
-    """Whether two runs of parse_face.py are one, or one is a copy of the other."""
-    files = one / "parser.keras", other / "parser.keras"
-    return one.resolve() == other.resolve() or (
-        all(file.is_file() for file in files) and judges.sha256(files[0]) == judges.sha256(files[1])
-    )
 
 
 def load_parser(args: Args, results: Results) -> tuple[judges.Parser, Path]:

@@ -286,7 +286,8 @@ def train(args: Args) -> None:
                 write_parser(args.run, whole, run.state.average)
             if run.shows:
                 run.show(grid(parse(run.state.average, shown), captions))
-        write_parser(args.run, whole, run.state.average)  # where a kill came between a checkpoint and this
+        if not has_weights(args.run, run.state.average.get_weights()):  # a kill came between a checkpoint and this
+            write_parser(args.run, whole, run.state.average)
 
 
 def float32_parser(args: Args) -> keras.Model:
@@ -300,9 +301,8 @@ def float32_parser(args: Args) -> keras.Model:
 
 
 def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
-    """Write run/parser.keras, the moving average, which keras.models.load_model reads without this repository. One with
-    these weights stays: what it judged names it by its checksum, and Keras writes the date into it."""
-    if not runtime.is_chief() or has_weights(run, average.get_weights()):
+    """Write run/parser.keras, the moving average, which keras.models.load_model reads without this repository."""
+    if not runtime.is_chief():
         return
     whole.set_weights(average.get_weights())
     with tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
@@ -311,11 +311,13 @@ def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
 
 
 def has_weights(run: Path, weights: list[np.ndarray]) -> bool:
-    """Whether run/parser.keras can be read and has these."""
+    """Whether run/parser.keras can be read and has these. Then it stays: what it judged names it by its checksum, and
+    Keras writes the date into it."""
     try:
-        return all(map(np.array_equal, judges.read_parser(run).get_weights(), weights))
+        kept = judges.read_parser(run).get_weights()
     except BadInput:
         return False
+    return len(kept) == len(weights) and all(map(np.array_equal, kept, weights))
 
 
 def shown_batch(records, faces: list[np.ndarray]) -> dict:

@@ -63,15 +63,15 @@ RECIPES = {
     "discriminator-32": f"{BASE} --discriminator-width 32",
     "earlier": EARLIER,
     "earlier-no-residual": f"{EARLIER} --no-residual",
-    "earlier-no-identity": "--batch-size 4 --identity 0 --perceptual 10 --face-id-scale 8",
-    "earlier-no-perceptual": "--batch-size 4 --identity 30 --perceptual 0 --face-id-scale 8",
+    "earlier-no-identity": f"{EARLIER} --identity 0",
+    "earlier-no-perceptual": f"{EARLIER} --perceptual 0",
     "earlier-no-color": f"{EARLIER} --color-consistency 0",
     "earlier-no-modulation": f"{EARLIER} --modulation none",
-    "earlier-no-scale": "--batch-size 4 --identity 30 --perceptual 10 --face-id-scale 1",
+    "earlier-no-scale": f"{EARLIER} --face-id-scale 1",
     "earlier-no-full-resolution": f"{EARLIER} --no-full-resolution",
     "earlier-batch-norm": f"{EARLIER} --norm batch --batch-statistics",
-    "earlier-perceptual-30": "--batch-size 4 --identity 30 --perceptual 30 --face-id-scale 8",
-    "earlier-perceptual-60": "--batch-size 4 --identity 30 --perceptual 60 --face-id-scale 8",
+    "earlier-perceptual-30": f"{EARLIER} --perceptual 30",
+    "earlier-perceptual-60": f"{EARLIER} --perceptual 60",
     "default-scale-8": f"{DEFAULT} --face-id-scale 8",
     "default": DEFAULT,
     "default-scale-64": f"{DEFAULT} --face-id-scale 64",
@@ -195,7 +195,7 @@ def check_judges(args: Args, names: Iterable[str]) -> None:
         raise BadInput(f"a judge is missing: {reason}.") from None
     if any("--map-consistency" in RECIPES[name] for name in names):
         judges.read_parser(args.loss_parser, args.size)
-        if args.loss_parser.resolve() == args.parser.resolve():
+        if judges.same_parser(args.loss_parser, args.parser):
             raise BadInput(f"--loss-parser and --parser are both {args.parser}: what is trained for must not judge.")
 
 

@@ -346,6 +346,14 @@ def read_parser(run: Path, size: int | None = None) -> keras.Model:
     return network
 
 
+def same_parser(one: Path, other: Path) -> bool:
+    """Whether two runs of parse_face.py are one, or one is a copy of the other."""
+    files = one / "parser.keras", other / "parser.keras"
+    return one.resolve() == other.resolve() or (
+        all(file.is_file() for file in files) and sha256(files[0]) == sha256(files[1])
+    )
+
+
 def load_parser(run: Path, size: int, source: dict, photos: dict[int, int]) -> tuple[Parser, Path]:
     """The face parser of a run of parse_face.py, and its file. Raises Missing without one, and BadInput when it is
     made for another size, or was trained on any of these faces.

@@ -45,7 +45,7 @@ class Training:
     def __init__(self, state, train_step: Callable, epoch_batches: Callable, step, steps, last, stops, progress):
         self.state, self.train_step, self.epoch_batches = state, train_step, epoch_batches
         self.step, self.steps, self.last, self.stops, self.progress = step, steps, last, stops, progress
-        self.saved = self.shows = False
+        self.saved = self.shows = self.stop = False
 
     def batches(self) -> Iterator:
         """The batches of the epochs that are left. Raises KeyboardInterrupt after the step that was told to stop."""

@@ -180,7 +180,11 @@ def checked_split(args, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
     source = prepared.describe(args.data)
     if recorded_flags(args.run) and path.exists():
         before, trains = read_record(path), args.train or args.dry_run
-        if not (before.keys() >= {"source", "train", "test"} and "source" in before["source"]):
+        kinds = {"source": dict, "train": list, "test": list}
+        if (
+            not all(isinstance(before.get(name), kind) for name, kind in kinds.items())
+            or "source" not in before["source"]
+        ):
             raise BadInput(f"{path} is damaged: bring it back, or train into a new --run; what was trained is kept.")
         if trains and before["source"] != source:
             raise BadInput(

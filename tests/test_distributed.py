@@ -44,8 +44,8 @@ def saved(run: Path, step: int) -> dict[str, np.ndarray]:
 
 def assert_nearly_the_same(run: Path, reference: Path, step: int) -> None:
     """The median difference is at most 5 % of a variable's median, Adam's moments among them: gradients twice too
-    large, which Adam hides from the weights, double those. (BatchNorm over 1 x 1 pixels of four faces makes 2 % of
-    what is 1e-6 elsewhere; and Adam takes a whole step where a gradient is a rounding error.)"""
+    large, which Adam hides from the weights, double those. (Rounding is 1e-6 of a norm, but 2 % where BatchNorm
+    normalises 1 x 1 pixels of four faces; and Adam takes a whole step where a gradient is a rounding error.)"""
     ours, theirs = saved(run, step), saved(reference, step)
     assert ours.keys() == theirs.keys()
     for name, expected in theirs.items():

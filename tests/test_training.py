@@ -559,10 +559,10 @@ def test_damaged_flags_of_a_run_are_refused_and_nothing_is_told_to_be_deleted(na
     assert "delete" not in sentence
 
 
-@pytest.mark.parametrize("kept", [[], ["source"], ["train", "test"]])
-def test_a_damaged_record_of_the_split_is_refused(kept, copy, call):
+@pytest.mark.parametrize("damage", [{"train": None}, {"test": 3}, {"source": 5}, {"source": {}}])
+def test_a_damaged_record_of_the_split_is_refused(damage, copy, call):
     split = json.loads((copy / "split.json").read_text())
-    (copy / "split.json").write_text(json.dumps({name: split[name] for name in kept}))
+    (copy / "split.json").write_text(json.dumps(split | damage))
     assert re.search(
         r"split.json is damaged: .* what was trained is kept", refusal(call(pix2pix, "--train", "--run", copy))
     )
