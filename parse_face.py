@@ -286,7 +286,8 @@ def train(args: Args) -> None:
                 write_parser(args.run, whole, run.state.average)
             if run.shows:
                 run.show(grid(parse(run.state.average, shown), captions))
-        if not has_weights(args.run, run.state.average.get_weights()):  # a kill came between a checkpoint and this
+        # a kill may have come between a checkpoint and this
+        if runtime.is_chief() and not has_weights(args.run, run.state.average.get_weights()):
             write_parser(args.run, whole, run.state.average)
 
 

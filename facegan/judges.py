@@ -338,7 +338,7 @@ def read_parser(run: Path, size: int | None = None) -> keras.Model:
     try:
         network = keras.saving.load_model(path, compile=False)
     except Exception as error:  # a damaged archive raises anything
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadInput(f"{path} is damaged ({reason}): the --train of its run writes it again.") from None
     network.trainable = False
     if size not in (None, network.input_shape[1]):
@@ -347,7 +347,7 @@ def read_parser(run: Path, size: int | None = None) -> keras.Model:
 
 
 def same_parser(one: Path, other: Path) -> bool:
-    """Whether two runs of parse_face.py are one, or one is a copy of the other."""
+    """Whether two runs of parse_face.py are one, or one is a copy of the other; a run that is gone has no copies."""
     files = one / "parser.keras", other / "parser.keras"
     return one.resolve() == other.resolve() or (
         all(file.is_file() for file in files) and sha256(files[0]) == sha256(files[1])

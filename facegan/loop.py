@@ -39,8 +39,8 @@ def training(
 
 
 class Training:
-    """state and train_step are the script's; step: how many were done; saved: the last of them was; shows: it ended an
-    epoch, and this machine shows the epoch's grid."""
+    """state and train_step are the script's; step: how many were done; saved: the chief saved after the last; shows: it
+    ended an epoch, and this machine shows the epoch's grid; stop: it was the last before a stop."""
 
     def __init__(self, state, train_step: Callable, epoch_batches: Callable, step, steps, last, stops, progress):
         self.state, self.train_step, self.epoch_batches = state, train_step, epoch_batches
@@ -56,7 +56,7 @@ class Training:
                     raise KeyboardInterrupt
 
     def finish_step(self, losses: dict[str, tf.Tensor]) -> None:
-        """Count the step, log its losses, and save when an epoch or ten minutes are over, or when told to stop."""
+        """Count the step, log losses now and then, and save after an epoch or ten minutes, or when told to stop."""
         self.step += 1
         self.stop, epoch_ended = runtime.stop_agreed(self.stops, self.step), self.step % self.steps == 0
         self.progress.update(self.step, losses, log=self.stop or epoch_ended)
