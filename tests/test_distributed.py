@@ -26,9 +26,12 @@ as large as what was learnt."""
 TRAINED = {
     pix2pix: ["--epochs", "2", "--modulation", "none", *SMOOTH],  # six times in all, so the smaller graph
     pix2pix_v2: ["--epochs", "1", *SMOOTH],
-    pix2pix_rec: ["--epochs", "1", "--norm", "batch", "--upsampling", "resize", "--face-id-scale", "1", *SMOOTH],
+    pix2pix_rec: ["--batch-size", "8", "--epochs", "1", "--norm", "batch", *SMOOTH],
 }
-"""What is trained on one device and on two: dropout is among it, and BatchNorm once."""
+"""What is trained on one device and on two: dropout is among it, and BatchNorm once, for one step of all eight
+faces: it magnifies differences in the last bits too, over 1 x 1 pixels of four to 4 % in two steps, 30 % in four."""
+CHECKPOINTS = {pix2pix: [2, 4], pix2pix_v2: [2], pix2pix_rec: [1]}
+"""The steps that these leave behind."""
 
 
 def training(data: Path, run: Path, *flags) -> list[str]:
@@ -43,16 +46,16 @@ def saved(run: Path, step: int) -> dict[str, np.ndarray]:
 
 
 def assert_nearly_the_same(run: Path, reference: Path, step: int) -> None:
-    """The median difference is at most 5 % of a variable's median, Adam's moments among them: gradients twice too
-    large, which Adam hides from the weights, double those. (Rounding is 1e-6 of a norm, but 2 % where BatchNorm
-    normalises 1 x 1 pixels of four faces; and Adam takes a whole step where a gradient is a rounding error.)"""
+    """Each weight to 2 % of its norm (they differ by 0.3 % at most), and Adam's moments to 5 %: gradients that are
+    twice too large, which Adam hides from the weights, double them."""
     ours, theirs = saved(run, step), saved(reference, step)
     assert ours.keys() == theirs.keys()
     for name, expected in theirs.items():
         if expected.ndim == 0 or expected.dtype.kind != "f":  # steps, learning rates, seeds
             np.testing.assert_array_equal(ours[name], expected, name)
         else:
-            assert np.median(np.abs(ours[name] - expected)) <= 0.05 * np.median(np.abs(expected)), name
+            limit = 0.05 if "optimizer" in name else 0.02
+            assert np.linalg.norm(ours[name] - expected) <= limit * np.linalg.norm(expected), name
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +89,7 @@ def two_devices(prepared_64, tmp_path_factory, run_script) -> Path:
 @pytest.mark.parametrize("script", TRAINED, ids=lambda script: script.__name__)
 def test_two_devices_train_what_one_does(script, two_devices, one_device):
     name = script.__name__
-    for step in STEPS_OF_AN_EPOCH * np.arange(1, 1 + int(TRAINED[script][1])):
+    for step in CHECKPOINTS[script]:
         assert_nearly_the_same(two_devices / name, one_device / name, step)
 
 
