@@ -196,7 +196,10 @@ def check_judges(args: Args, names: Iterable[str]) -> None:
     if any("--map-consistency" in RECIPES[name] for name in names):
         judges.read_parser(args.loss_parser, args.size)
         if judges.same_parser(args.loss_parser, args.parser):
-            raise BadInput(f"--loss-parser and --parser are both {args.parser}: what is trained for must not judge.")
+            raise BadInput(
+                f"--loss-parser {args.loss_parser} and --parser {args.parser} are the same: what is trained for must "
+                "not judge."
+            )
 
 
 def table(args: Args, found: dict[str, list[dict]]) -> str:

@@ -180,11 +180,7 @@ def checked_split(args, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
     source = prepared.describe(args.data)
     if recorded_flags(args.run) and path.exists():
         before, trains = read_record(path), args.train or args.dry_run
-        kinds = {"source": dict, "train": list, "test": list}
-        if (
-            not all(isinstance(before.get(name), kind) for name, kind in kinds.items())
-            or "source" not in before["source"]
-        ):
+        if not is_split(before):
             raise BadInput(f"{path} is damaged: bring it back, or train into a new --run; what was trained is kept.")
         if trains and before["source"] != source:
             raise BadInput(
@@ -209,6 +205,16 @@ def checked_split(args, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
                 f"(first: {min(leaked)}), as samples were removed since: bring them back, or train into a new --run."
             )
     return np.array(train_numbers), np.array(test_numbers)
+
+
+def is_split(record: dict) -> bool:
+    """Whether it has what record() writes into split.json."""
+    numbers = [record.get(name) for name in ("train", "test")]
+    return (
+        isinstance(record.get("source"), dict)
+        and "source" in record["source"]
+        and all(isinstance(part, list) and all(isinstance(k, int) for k in part) for part in numbers)
+    )
 
 
 def steps_of_an_epoch(args, faces: int) -> int:

@@ -34,7 +34,7 @@ def start(args) -> None:
     """
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
-    distribution = strategy()  # before anything else: several machines must meet first
+    n = strategy().num_replicas_in_sync  # before anything else: several machines must meet first
     keras.utils.set_random_seed(args.seed)
     if not tf.config.list_physical_devices("GPU"):
         # In a large graph it adds up sums of three and more in the order in which their parts happen to be ready, so
@@ -44,7 +44,6 @@ def start(args) -> None:
     keras.mixed_precision.set_global_policy(args.precision)
     xla = "" if tf.config.list_physical_devices("GPU") else "; XLA off unless asked (slower on CPUs)"
     print(f"precision {args.precision} ({reason}){xla}; on {devices_in_words()}")
-    n = distribution.num_replicas_in_sync
     if (args.train or args.dry_run) and args.batch_size % n:
         lower = args.batch_size // n * n
         raise BadInput(

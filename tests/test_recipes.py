@@ -1,6 +1,7 @@
 """benchmarks/recipes.py: how it counts time, goes on, and compares. What it starts: the tests of those scripts."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import recipes
+
+from facegan import judges
 
 
 @pytest.fixture
@@ -64,6 +67,23 @@ def test_the_table_has_ratios_to_the_first_and_nothing_where_a_script_has_no_suc
 def test_a_missing_judge_is_said_before_anything_is_trained(prepared_64, tmp_path):
     with pytest.raises(recipes.BadInput, match=r"no .*parser.keras: run `python parse_face.py --train"):
         recipes.check_judges(recipes.Args(data=prepared_64, size=64, parser=tmp_path), ["base"])
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_what_is_trained_for_does_not_judge(copied, prepared_64, tmp_path, monkeypatch):
+    judge = tmp_path / "judge"
+    judge.mkdir()
+    (judge / "parser.keras").write_bytes(b"the parser")
+    for name in ("load_parser", "load_lpips", "read_parser"):
+        monkeypatch.setattr(judges, name, lambda *_: None)
+    loss_parser = shutil.copytree(judge, tmp_path / "copy") if copied else judge
+    args = recipes.Args(data=prepared_64, size=64, parser=judge, loss_parser=loss_parser)
+    recipes.check_judges(args, ["base"])
+    with pytest.raises(recipes.BadInput, match="what is trained for must not judge"):
+        recipes.check_judges(args, ["map-consistency"])
+    (judge / "parser.keras").write_bytes(b"another")
+    if copied:
+        recipes.check_judges(args, ["map-consistency"])
 
 
 @pytest.mark.parametrize("flags", [["--minutes", "nan"], ["--minutes", "-5"], ["--epochs", "0"]])

@@ -501,7 +501,14 @@ def test_data_that_is_not_complete_is_one_sentence(script, spoil, sentence, data
     assert re.search(sentence, refusal(call(script, "--train", "--data", data, "--run", tmp_path / "run", *TINY)))
 
 
-@pytest.mark.parametrize(("step", "sentence"), [("--train", "other training faces now"), ("--test", "first: 7")])
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        ("--train", "other training faces now"),
+        ("--dry-run", "other training faces now"),
+        ("--test", "first: 7"),
+    ],
+)
 def test_removed_samples_do_not_move_trained_faces_into_the_test_split(step, sentence, trained, data, tmp_path, call):
     """Faces 0..7 of ten train. Without face 8, 0..6 of nine would: 7 would be judged although it trained."""
     for name in ("samples", "color_masks", "face_ids"):
@@ -559,7 +566,7 @@ def test_damaged_flags_of_a_run_are_refused_and_nothing_is_told_to_be_deleted(na
     assert "delete" not in sentence
 
 
-@pytest.mark.parametrize("damage", [{"train": None}, {"test": 3}, {"source": 5}, {"source": {}}])
+@pytest.mark.parametrize("damage", [{"train": None}, {"train": [[1]]}, {"test": 3}, {"source": 5}, {"source": {}}])
 def test_a_damaged_record_of_the_split_is_refused(damage, copy, call):
     split = json.loads((copy / "split.json").read_text())
     (copy / "split.json").write_text(json.dumps(split | damage))
