@@ -189,10 +189,10 @@ def Parser(args: Args) -> keras.Model:
     s, n = args.size // 2, labelmaps.IDS
     x = layers.Conv2D(4 * n, 1, kernel_initializer=blocks.initializer())(x)  # (B, S/2, S/2, 76)
     x = layers.Permute((1, 3, 2, 4))(layers.Reshape((s, s, 2, 2 * n))(x))  # (B, S/2, 2, S/2, 38)
-    x = layers.Reshape((args.size, args.size, n), dtype="float32")(x)  # (B, S, S, 19)
+    x = layers.Reshape((args.size, args.size, n), dtype=keras.config.floatx())(x)  # (B, S, S, 19)
     # Sure logits are large, the initial weights small and Adam's steps too: without this factor 120 steps on eight
     # drawn faces ended with a Dice loss of 0.73, with it 0.41.
-    logits = layers.Rescaling(10.0, dtype="float32")(x)
+    logits = layers.Rescaling(10.0, dtype=keras.config.floatx())(x)
     return keras.Model(photo, logits, name="parser")
 
 
@@ -207,12 +207,12 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 def dice_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """1 - the soft Dice coefficient (Milletari et al., 3DV 2016), the mean over the parts that a face has, then over
     faces: an eye of 40 pixels counts as much as the hair. labels (B, S, S) int32, logits (B, S, S, 19)."""
-    given = tf.one_hot(labels, labelmaps.IDS)  # (B, S, S, 19)
+    given = tf.one_hot(labels, labelmaps.IDS, dtype=logits.dtype)  # (B, S, S, 19)
     found = tf.nn.softmax(logits)
     both = tf.reduce_sum(given * found, (1, 2))  # (B, 19)
     area = tf.reduce_sum(given, (1, 2))
     dice = (2 * both + 1) / (area + tf.reduce_sum(found, (1, 2)) + 1)
-    there = tf.cast(area > 0, tf.float32)
+    there = tf.cast(area > 0, logits.dtype)
     return 1 - tf.reduce_mean(tf.reduce_sum(dice * there, -1) / tf.reduce_sum(there, -1))
 
 

@@ -151,7 +151,7 @@ def conditions(batch: dict) -> dict:
     cmask2 = pipeline.color_map(masks2, batch["colors"])  # the second map in the first face's colours
     face = tf.reduce_max(masks, -1, keepdims=True)  # (B, S, S, 1): any region
     return {
-        "target": tf.cast(batch["image"], tf.float32) / 255 * face,  # the background is black
+        "target": tf.cast(batch["image"], keras.config.floatx()) / 255 * face,  # the background is black
         "masks": masks,
         "masks2": masks2,
         "cmask": cmask,
@@ -194,8 +194,8 @@ def Generator(args: Args) -> keras.Model:
         x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)
     if args.residual:
         colors = keras.ops.clip(masks_and_colors[..., -3:], 0.01, 0.99)  # (B, S, S, 3)
-        x = layers.Add(dtype="float32")([x, keras.ops.log(colors / (1 - colors))])  # (B, S, S, 3)
-    picture = layers.Activation("sigmoid", dtype="float32")(x)
+        x = layers.Add(dtype=keras.config.floatx())([x, keras.ops.log(colors / (1 - colors))])  # (B, S, S, 3)
+    picture = layers.Activation("sigmoid", dtype=keras.config.floatx())(x)
     return keras.Model([masks_and_colors, code], picture, name="generator")
 
 
@@ -213,7 +213,7 @@ def Discriminator(args: Args) -> keras.Model:
     x = blocks.convolve(x, 8 * w, 4, 1, norm, "valid")  # (B, S/8 - 1, S/8 - 1, 8 W)
     x = layers.ZeroPadding2D()(x)  # (B, S/8 + 1, S/8 + 1, 8 W)
     x = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 2, S/8 - 2, 1)
-    logits = layers.Activation("linear", dtype="float32")(x)
+    logits = layers.Activation("linear", dtype=keras.config.floatx())(x)
     return keras.Model([masks, picture], logits, name="discriminator")
 
 
@@ -242,7 +242,7 @@ def manipulation_losses(target, manipulated, masks, masks2) -> tuple[tf.Tensor, 
     The push is clip(0.08 - |target - manipulated|, 0.04, 0.08): it acts on differences below 0.04. Both are means
     over all pixels of the picture, so that a small area weighs little. Pictures (B, S, S, 3), masks (B, S, S, 7).
     """
-    agree = tf.cast(tf.reduce_all(masks == masks2, -1, keepdims=True), tf.float32)  # (B, S, S, 1)
+    agree = tf.cast(tf.reduce_all(masks == masks2, -1, keepdims=True), target.dtype)  # (B, S, S, 1)
     difference = tf.abs(target - manipulated)
     push = tf.clip_by_value(0.08 - difference, 0.04, 0.08)
     return tf.reduce_mean(difference * agree), tf.reduce_mean(push * (1 - agree))
@@ -252,7 +252,9 @@ def map_consistency_loss(parser: keras.Model, picture: tf.Tensor, masks: tf.Tens
     """Cross-entropy between the regions asked for, masks (B, S, S, 7), and those that a frozen parser finds in the
     picture (B, S, S, 3): in each pixel one of the regions that cover it, or background where none does."""
     parts = tf.nn.softmax(parser(picture, training=False))  # (B, S, S, 19)
-    found = tf.matmul(parts, tf.one_hot(LABEL_REGION, len(REGIONS) + 1))  # (B, S, S, 8), background first
+    found = tf.matmul(
+        parts, tf.one_hot(LABEL_REGION, len(REGIONS) + 1, dtype=parts.dtype)
+    )  # (B, S, S, 8), background first
     asked = tf.concat([1 - tf.reduce_max(masks, -1, keepdims=True), masks], -1)  # (B, S, S, 8)
     return -tf.reduce_mean(tf.math.log(tf.reduce_sum(found * asked, -1) + 1e-3))
 

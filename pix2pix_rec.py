@@ -128,7 +128,7 @@ def conditions(batch: dict) -> dict:
     """What the networks see of a batch: its masks, colour map, code, and the target, the whole photograph."""
     masks = pipeline.unpack_masks(batch["bits"])  # (B, S, S, 7)
     return {
-        "target": tf.cast(batch["image"], tf.float32) / 255,
+        "target": tf.cast(batch["image"], keras.config.floatx()) / 255,
         "masks": masks,
         "cmask": pipeline.color_map(masks, batch["colors"]),  # (B, S, S, 3)
         "code": tf.concat([tf.reshape(batch["colors"], (-1, pipeline.COLORS)), batch["face_id"]], -1),  # (B, 149)
@@ -152,8 +152,8 @@ def style_codes(args: Args, photo, areas):
     x = blocks.down(x, 128, args.norm)  # (B, S/4, S/4, 128)
     x = blocks.convolve(x, 128, 3, 1, args.norm)  # (B, S/4, S/4, 128)
     x = layers.Conv2D(args.style, 1, activation="tanh", kernel_initializer=blocks.initializer())(x)  # (..., style)
-    x = ops.cast(layers.Reshape((s * s, args.style))(x), "float32")  # (B, S*S/16, style)
-    weights = layers.AveragePooling2D(4, dtype="float32")(areas)  # (B, S/4, S/4, 8)
+    x = ops.cast(layers.Reshape((s * s, args.style))(x), keras.config.floatx())  # (B, S*S/16, style)
+    weights = layers.AveragePooling2D(4, dtype=keras.config.floatx())(areas)  # (B, S/4, S/4, 8)
     weights = layers.Reshape((s * s, len(REGIONS) + 1))(weights)  # (B, S*S/16, 8)
     sums = ops.matmul(ops.transpose(weights, (0, 2, 1)), x)  # (B, 8, style)
     return sums / (ops.sum(weights, 1)[..., None] + 1e-3)
@@ -179,7 +179,7 @@ def Generator(args: Args) -> keras.Model:
         styles = style_codes(args, inputs[-1], areas)  # (B, 8, style)
         code = layers.Concatenate()([code, layers.Flatten()(styles)])  # (B, 149 + 8 * style)
         painted = layers.Reshape((-1, len(REGIONS) + 1))(areas / keras.ops.sum(areas, -1, keepdims=True))
-        painted = keras.ops.matmul(painted, layers.Dense(16, dtype="float32")(styles))  # (B, S*S, 16)
+        painted = keras.ops.matmul(painted, layers.Dense(16, dtype=keras.config.floatx())(styles))  # (B, S*S, 16)
         painted = layers.Reshape((args.size, args.size, 16))(painted)  # each pixel shows its areas' styles
         x = layers.Concatenate()([x, painted])  # (B, S, S, 26)
     for i, width in enumerate(widths):
@@ -197,7 +197,7 @@ def Generator(args: Args) -> keras.Model:
         x = layers.Conv2D(3, 3, padding="same", kernel_initializer=blocks.initializer())(x)  # (B, S, S, 3)
     else:
         x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)
-    picture = layers.Activation("sigmoid", dtype="float32")(x)
+    picture = layers.Activation("sigmoid", dtype=keras.config.floatx())(x)
     return keras.Model(inputs, picture, name="generator")
 
 
@@ -214,7 +214,7 @@ def Discriminator(args: Args) -> keras.Model:
     x = layers.LeakyReLU(0.2)(blocks.normalise(x, args.norm))  # (B, S/8 - 1, S/8 - 1, 512)
     x = layers.ZeroPadding2D()(x)  # (B, S/8 + 1, S/8 + 1, 512)
     x = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 2, S/8 - 2, 1)
-    logits = layers.Activation("linear", dtype="float32")(x)
+    logits = layers.Activation("linear", dtype=keras.config.floatx())(x)
     return keras.Model([masks, picture], logits, name="discriminator")
 
 

@@ -148,7 +148,7 @@ def conditions(batch: dict) -> dict:
     cmask2 = pipeline.color_map(masks2, batch["colors"])  # the second map in the first face's colours
     face = tf.reduce_max(masks, -1, keepdims=True)  # (B, S, S, 1): any region
     return {
-        "target": tf.cast(batch["image"], tf.float32) / 255 * face,  # the background is black
+        "target": tf.cast(batch["image"], keras.config.floatx()) / 255 * face,  # the background is black
         "masks": masks,
         "masks2": masks2,
         "cmask": cmask,
@@ -191,8 +191,8 @@ def Generator(args: Args) -> keras.Model:
         x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)
     if args.residual:
         colors = keras.ops.clip(masks_and_colors[..., -3:], 0.01, 0.99)  # (B, S, S, 3)
-        x = layers.Add(dtype="float32")([x, keras.ops.log(colors / (1 - colors))])  # (B, S, S, 3)
-    picture = layers.Activation("sigmoid", dtype="float32")(x)
+        x = layers.Add(dtype=keras.config.floatx())([x, keras.ops.log(colors / (1 - colors))])  # (B, S, S, 3)
+    picture = layers.Activation("sigmoid", dtype=keras.config.floatx())(x)
     return keras.Model([masks_and_colors, code], picture, name="generator")
 
 
@@ -206,13 +206,13 @@ def Discriminator(args: Args) -> keras.Model:
     x = blocks.convolve(x, 256, 3, 2, args.norm)  # (B, S/8, S/8, 256)
     x = blocks.convolve(x, 256, 3, 1, args.norm)  # (B, S/8, S/8, 256)
     read_back = layers.Conv2D(3, 3, padding="same", kernel_initializer=blocks.initializer())(x)  # (B, S/8, S/8, 3)
-    read_back = layers.Activation("sigmoid", dtype="float32")(read_back)
+    read_back = layers.Activation("sigmoid", dtype=keras.config.floatx())(read_back)
     if args.map_sees == "picture":  # the score sees the colour map all the same
         x = layers.Concatenate()([x, layers.AveragePooling2D(8)(cmask)])  # (B, S/8, S/8, 259)
         x = blocks.convolve(x, 256, 3, 1, args.norm)  # (B, S/8, S/8, 256)
     x = layers.GlobalAveragePooling2D()(x)  # (B, 256)
     x = layers.Dense(1, kernel_initializer=blocks.initializer())(x)  # (B, 1)
-    score = layers.Activation("linear", dtype="float32")(x)
+    score = layers.Activation("linear", dtype=keras.config.floatx())(x)
     return keras.Model([cmask, picture], [read_back, score], name="discriminator")
 
 

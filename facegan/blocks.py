@@ -1,6 +1,7 @@
 """The layers the networks are built from: down(), up(), normalisation, dropout, initialiser."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -76,10 +77,27 @@ def upsample(x, filters: int, upsampling: str, **options):
         return layers.Reshape((2 * h, 2 * w, filters))(keras.ops.transpose(x, (0, 1, 3, 2, 4, 5)))
     if upsampling == "blend":
         x = layers.Conv2D(filters, 3, padding="same", kernel_initializer=initializer(), **options)(x)
-        return layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
-    # in float32, as TensorFlow computes it anyway: in 16 bits XLA cannot compile its gradient
-    x = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
+        return enlarge(x)
+    x = enlarge(x)
     return layers.Conv2D(filters, 3, padding="same", kernel_initializer=initializer(), **options)(x)
+
+
+def enlarge(x):
+    """Double by bilinear interpolation: (B, H, W, C) -> (B, 2H, 2W, C)."""
+    if keras.config.floatx() == "float64":
+        return resize(x, 2 * x.shape[1])
+    # in float32, as TensorFlow computes it anyway: in 16 bits XLA cannot compile its gradient
+    return layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
+
+
+def resize(x, side: int):
+    """Bilinear interpolation, square pictures (B, S, S, C) -> (B, side, side, C), as tf.image.resize() computes it."""
+    if keras.config.floatx() != "float64":
+        return tf.image.resize(x, (side, side))
+    s = x.shape[1]  # TensorFlow's own rounds float64 to float32
+    place = np.clip((np.arange(side) + 0.5) * s / side - 0.5, 0, s - 1)  # of each new pixel's middle among the old ones
+    weights = np.maximum(1 - np.abs(place[:, None] - np.arange(s)), 0)  # (side, S)
+    return keras.ops.einsum("ph,qw,bhwc->bpqc", weights, weights, x)
 
 
 def modulate(x, code, masks=None):
@@ -90,9 +108,9 @@ def modulate(x, code, masks=None):
     """
     _, h, w, c = x.shape
     r = masks.shape[-1] if masks is not None else 1
-    asked = layers.Dense(2 * c * r, kernel_initializer=initializer(), dtype="float32")(code)  # (B, 2 C R)
+    asked = layers.Dense(2 * c * r, kernel_initializer=initializer(), dtype=keras.config.floatx())(code)  # (B, 2 C R)
     if masks is not None:
-        shares = layers.AveragePooling2D(masks.shape[1] // h, dtype="float32")(masks)  # (B, H, W, R)
+        shares = layers.AveragePooling2D(masks.shape[1] // h, dtype=keras.config.floatx())(masks)  # (B, H, W, R)
         shares = shares / (keras.ops.sum(shares, -1, keepdims=True) + 1e-3)
         asked = keras.ops.matmul(layers.Reshape((h * w, r))(shares), layers.Reshape((r, 2 * c))(asked))  # (B, H W, 2 C)
         asked = layers.Reshape((h, w, 2 * c))(asked)

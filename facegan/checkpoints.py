@@ -132,8 +132,8 @@ def update_average(average: keras.Model, network: keras.Model, decay: float, ste
 
     d rises as (1 + step) / (10 + step) to decay, so that early steps do not linger. Each device updates its own copy.
     """
-    step = tf.cast(step, tf.float32)
-    d = tf.minimum(decay, (1.0 + step) / (10.0 + step))
+    step = tf.cast(step, keras.config.floatx())
+    d = tf.minimum(tf.cast(decay, step.dtype), (1.0 + step) / (10.0 + step))
     for mean, value in zip(average.weights, network.weights, strict=True):
         runtime.strategy().extended.update(
             mean.value, lambda m, v: m.assign(d * m + (1.0 - d) * v), args=(value.value,)

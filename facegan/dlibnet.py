@@ -6,9 +6,11 @@ Weights: the file that face_recognition.py reads. Architecture: King, dnn_face_r
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from facegan import blocks
 from facegan.dlibfiles import DESCRIPTOR, model_file
 from facegan.errors import BadInput
 
@@ -47,7 +49,7 @@ class Tensors:
         self.path, self.raw, self.position = path, path.read_bytes(), 0
 
     def next(self, n: int, k: int = 1) -> np.ndarray:
-        """The next tensor of n x k x 1 x 1 numbers, (n, k) float32. Raises BadInput when there is none."""
+        """The next tensor of n x k x 1 x 1 numbers, (n, k). Raises BadInput when there is none."""
         sizes = [2, n, k, 1, 1]
         header = b"".join(bytes([len(b)]) + b for b in (x.to_bytes((x.bit_length() + 7) // 8, "little") for x in sizes))
         found = self.raw.find(header, self.position)
@@ -57,7 +59,7 @@ class Tensors:
             )
         begin = found + len(header)
         self.position = begin + 4 * n * k
-        return np.frombuffer(self.raw[begin : self.position], "<f4").reshape(n, k)
+        return np.frombuffer(self.raw[begin : self.position], "<f4").reshape(n, k).astype(keras.config.floatx())
 
     def convolution(self, inputs: int, filters: int, kernel: int) -> tuple[np.ndarray, np.ndarray]:
         """Kernel (H, W, inputs, filters) and bias (filters,), with the affine layer that follows folded in."""
@@ -74,9 +76,9 @@ class FaceNetwork:
         tensors = Tensors(model_file(DESCRIPTOR))
         self.first = tensors.convolution(3, 32, 7)
         self.levels, inputs = [], 32
-        for filters, blocks in LEVELS:
+        for filters, count in LEVELS:
             level = []
-            for _ in range(blocks):
+            for _ in range(count):
                 level.append((tensors.convolution(inputs, filters, 3), tensors.convolution(filters, filters, 3)))
                 inputs = filters
             self.levels.append(level)
@@ -85,14 +87,14 @@ class FaceNetwork:
     def __call__(self, pictures: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Pictures (B, CHIP, CHIP, 3) in 0..1 -> descriptors (B, 128) and the features of every level.
 
-        Descriptors mean something for aligned faces. Computed in float32 under any precision.
+        Descriptors mean something for aligned faces. Computed in keras.config.floatx() under any precision.
         """
         features = self.features(pictures, len(LEVELS))
         return tf.reduce_mean(features[-1], (1, 2)) @ self.last, features
 
     def features(self, pictures: tf.Tensor, levels: int) -> list[tf.Tensor]:
         """Pictures (B, CHIP, CHIP, 3) in 0..1 -> the features of the first levels."""
-        x = (tf.cast(pictures, tf.float32) * 255 - MEAN) / 256
+        x = (tf.cast(pictures, self.last.dtype) * 255 - MEAN) / 256
         x = tf.nn.relu(convolve(x, self.first, 2))  # (B, 72, 72, 32)
         x = tf.nn.max_pool2d(x, 3, 2, "VALID")  # (B, 35, 35, 32)
         features = []
@@ -106,7 +108,7 @@ class FaceNetwork:
         """Pictures aligned as CelebA-HQ's, (B, S, S, 3) in 0..1 -> (B, 128)."""
         size = pictures.shape[1]
         top, left, bottom, right = (round(edge * size) for edge in BOX)
-        return self(tf.image.resize(pictures[:, top:bottom, left:right], (CHIP, CHIP)))[0]
+        return self(blocks.resize(pictures[:, top:bottom, left:right], CHIP))[0]
 
     def identity_loss(self, face_id: tf.Tensor, painted: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
         """Squared distance between face IDs (B, 128) and the descriptors of pictures, mean over faces. painted, colors:
@@ -126,7 +128,7 @@ class FaceNetwork:
         target, painted: whole pictures (B, S, S, 3) in 0..1. These levels see hair and clothes as well as faces.
         """
         losses = []
-        seen = (self.features(tf.image.resize(x, (CHIP, CHIP)), 3) for x in (target, painted))
+        seen = (self.features(blocks.resize(x, CHIP), 3) for x in (target, painted))
         for a, b in zip(*seen, strict=True):
             difference = tf.math.l2_normalize(a, -1, 1e-6) - tf.math.l2_normalize(b, -1, 1e-6)
             losses.append(tf.reduce_mean(tf.reduce_sum(difference**2, -1)))

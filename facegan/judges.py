@@ -9,6 +9,7 @@ import importlib.util
 import os
 import pickle
 import socket
+import warnings
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -261,7 +262,9 @@ def kid(features: np.ndarray, reference: np.ndarray, seed: int) -> tuple[float, 
     from torchmetrics.image.kid import KernelInceptionDistance
 
     size = kid_subset(min(len(features), len(reference)))
-    distance = KernelInceptionDistance(as_features(features.shape[1]), subsets=100, subset_size=size)
+    with warnings.catch_warnings():  # all features are kept, which takes 16 kB a face
+        warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save", UserWarning)
+        distance = KernelInceptionDistance(as_features(features.shape[1]), subsets=100, subset_size=size)
     distance.update(torch.from_numpy(reference), real=True)
     distance.update(torch.from_numpy(features), real=False)
     with torch.random.fork_rng(devices=[]):

@@ -8,6 +8,7 @@ reads, image and label map, lies in packed_labels/ in the same manner, for it ne
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
@@ -118,6 +119,7 @@ class Records:
         """A record: image (S, S, 3) uint8, bits (S, S) uint8, colors (7, 3) in 0..1, face_id (128,) float32."""
         pixels = self.size * self.size
         numbers = tf.bitcast(tf.reshape(raw[4 * pixels :], (COLORS + FACE_ID, 4)), tf.float32)
+        numbers = tf.cast(numbers, keras.config.floatx())
         return {
             "image": tf.reshape(raw[: 3 * pixels], (self.size, self.size, 3)),
             "bits": tf.reshape(raw[3 * pixels : 4 * pixels], (self.size, self.size)),
@@ -185,7 +187,7 @@ def share(context: tf.distribute.InputContext, batch_size: int, first_step: int,
 def unpack_masks(bits: tf.Tensor) -> tf.Tensor:
     """Region bits (..., S, S) uint8 -> masks (..., S, S, 7) float32 of 0/1."""
     shifts = tf.range(len(REGIONS), dtype=tf.int32)
-    return tf.cast(tf.bitwise.right_shift(tf.cast(bits, tf.int32)[..., None], shifts) & 1, tf.float32)
+    return tf.cast(tf.bitwise.right_shift(tf.cast(bits, tf.int32)[..., None], shifts) & 1, keras.config.floatx())
 
 
 def color_map(masks: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:

@@ -45,8 +45,8 @@ class TrainingArgs:
     """faces a step, over all devices together"""
     seed: int = 0
     """of weights, order, pairs, flips and dropout"""
-    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    """auto takes the fastest that this machine has"""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16", "float64"] = "auto"
+    """auto takes the fastest that this machine has; float64 is slow, and made for comparing runs of several devices"""
     xla: Literal["auto", "on", "off"] = "auto"
     """compile the step; auto measures both on a GPU, and is off on a CPU, where it measured slower"""
     cache: Literal["auto", "on", "off"] = "auto"

@@ -5,6 +5,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +25,28 @@ AGREE_STEPS = 20
 
 NOISE = re.compile(r"\{\{.*?\}\} ?")
 """Names of graph nodes in TensorFlow's error messages."""
+BFLOAT16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
+"""Names of what computes in bfloat16, in /proc/cpuinfo: of x86 processors, then of Arm's."""
+TRIAL = """
+import sys
+import time
+import tensorflow as tf
+
+def seconds(dtype):
+    picture, kernel, matrix = (tf.ones(shape, dtype) for shape in ((2, 32, 32, 64), (3, 3, 64, 64), (256, 256)))
+    best = float("inf")
+    for _ in range(5):
+        begin = time.perf_counter()
+        with tf.GradientTape() as tape:
+            tape.watch([picture, kernel, matrix])
+            y = tf.reduce_sum(tf.nn.conv2d(picture, kernel, 1, "SAME")) + tf.reduce_sum(matrix @ matrix)
+        tf.nest.map_structure(lambda x: x.numpy(), tape.gradient(y, [picture, kernel, matrix]))
+        best = min(best, time.perf_counter() - begin)
+    return best
+
+print(seconds("float32") / seconds(sys.argv[1]))
+"""
+"""Prints how many times as fast as in float32 a convolution and a product of matrices are in another type."""
 TELLING = re.compile("aborted by|[Ss]ocket|connect|No space|quota|memory|OOM|No such file")
 """What the line of a message has that says why."""
 
@@ -41,7 +65,7 @@ def start(args) -> None:
         # that a resumed run differs in the last bits; without it steps are as fast. GPUs' kernels differ anyway.
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     args.precision, reason = (args.precision, "as asked") if args.precision != "auto" else fastest_precision()
-    keras.mixed_precision.set_global_policy(args.precision)
+    set_precision(args.precision)
     xla = "" if tf.config.list_physical_devices("GPU") else "; XLA off unless asked (slower on CPUs)"
     print(f"precision {args.precision} ({reason}){xla}; on {devices_in_words()}")
     if (args.train or args.dry_run) and args.batch_size % n:
@@ -193,6 +217,22 @@ def reason(error: tf.errors.OpError) -> str:
 # --- precision and XLA ------------------------------------------------------------------------------------------------
 
 
+def set_precision(precision: str) -> None:
+    """Make it Keras's policy for what is built from now on. Layers whose values must not be rounded, and the losses,
+    compute in keras.config.floatx(): float64 under "float64", else float32.
+
+    Raises BadInput for 16 bits where TensorFlow would end the process as soon as it computes in them.
+    """
+    dtype = precision.removeprefix("mixed_")
+    if dtype != precision and not tf.config.list_physical_devices("GPU") and not speedup(dtype):
+        raise BadInput(
+            f"--precision {precision}: TensorFlow cannot compute in {dtype} on this CPU. Begin a run with --precision "
+            "float32, or go on with this one on another machine; --test works with --precision float32."
+        )
+    keras.config.set_floatx("float64" if precision == "float64" else "float32")
+    keras.mixed_precision.set_global_policy(precision)
+
+
 def fastest_precision() -> tuple[str, str]:
     """The Keras policy that is fast on this machine, and why."""
     if gpus := tf.config.list_physical_devices("GPU"):
@@ -204,17 +244,45 @@ def fastest_precision() -> tuple[str, str]:
             return "mixed_float16", f"{name} has float16 units; losses are scaled"
         return "float32", f"{name} has no fast 16-bit units"
     cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text() if cpuinfo.exists() else ""
-    for feature in ("amx_bf16", "avx512_bf16"):
-        if feature in flags:
-            return "mixed_bfloat16", f"the CPU has {feature}"
-    return "float32", "the CPU has no fast 16-bit units"
+    flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
+    unit = next((flag for flag in BFLOAT16_UNITS if flag in flags), None)
+    if unit is None:
+        return "float32", "the CPU has no fast 16-bit units"
+    factor = speedup("bfloat16")  # the unit alone says little: oneDNN may be off, or held to older instructions
+    if factor == 0:
+        return "float32", f"the CPU has {unit}, but TensorFlow cannot compute in bfloat16 here"
+    words = f"the CPU has {unit}, and bfloat16 was {factor:.1f} x as fast as float32"
+    return ("mixed_bfloat16" if factor > 1 else "float32"), words
+
+
+@functools.cache
+def speedup(dtype: str) -> float:
+    """How fast a convolution and a product of matrices, forward and backward, are in a 16-bit type on this CPU, float32
+    being 1; 0 when they cannot be computed. Tried in a process of its own: oneDNN ends one that asks for too much."""
+    trial = subprocess.run(
+        [sys.executable, "-c", TRIAL, dtype], env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    return float(trial.stdout.split()[-1]) if trial.returncode == 0 else 0.0
 
 
 def optimizer(learning_rate: float, beta_1: float) -> keras.optimizers.Optimizer:
     """Adam; under mixed_float16 with dynamic loss scaling, so that small gradients do not vanish."""
-    adam = keras.optimizers.Adam(learning_rate, beta_1=beta_1)
+    adam = Adam(learning_rate, beta_1=beta_1)
     return LossScaleOptimizer(adam) if keras.mixed_precision.global_policy().name == "mixed_float16" else adam
+
+
+class Adam(keras.optimizers.Adam):
+    """Keras's Adam, a variable and its moments updated in one pass over memory (and one node of the graph, not 25)."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        step = tf.cast(self.iterations.value + 1, variable.dtype)
+        index = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle, m=self._momentums[index].value.handle, v=self._velocities[index].value.handle,
+            beta1_power=self.beta_1**step, beta2_power=self.beta_2**step, beta1=self.beta_1, beta2=self.beta_2,
+            lr=tf.cast(learning_rate, variable.dtype), epsilon=self.epsilon, grad=gradient,
+        )  # fmt: skip
 
 
 class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):

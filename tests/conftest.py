@@ -32,6 +32,18 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.load_profile("tests")
 
 
+LONGEST = ("test_devices", "test_training", "test_edit_page", "test_machines", "test_export")
+"""The files that take longest begin first, so that no process of two works on while the other is done."""
+
+
+def pytest_collection_modifyitems(items):
+    def rank(item):
+        name = item.path.stem
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a script ended."""
@@ -93,7 +105,16 @@ def float32_policy():
     """What a script's --precision has set does not reach the next test."""
     yield
     if "keras" in sys.modules:
+        sys.modules["keras"].config.set_floatx("float32")
         sys.modules["keras"].mixed_precision.set_global_policy("float32")
+
+
+@pytest.fixture
+def float64(float32_policy):
+    """Networks that the test builds compute in float64, so that what is equal in theory is equal to 1e-9."""
+    from facegan import runtime
+
+    runtime.set_precision("float64")
 
 
 @pytest.fixture(scope="session")
@@ -224,18 +245,26 @@ def trained(prepared_64, once, call) -> Callable[..., Trained]:
 
 
 @pytest.fixture(scope="session")
+def one_device(prepared_64, once, call) -> Callable[..., Path]:
+    """one_device(pix2pix): the run of trainings.py of that script on one device, made once for all tests. Read only."""
+    from trainings import command_line
+
+    def one_device(script) -> Path:
+        def make(folder: Path) -> None:
+            outcome = call(script, *command_line(script, prepared_64, folder / "run"))
+            assert outcome.status == 0, outcome.err
+
+        return once(f"{script.__name__}-one-device", make) / "run"
+
+    return one_device
+
+
+@pytest.fixture(scope="session")
 def weights() -> Callable[[Path], dict[str, np.ndarray]]:
     """weights(run): every variable of a run's newest checkpoint: weights, optimizer state, dropout seeds, step."""
-    import tensorflow as tf
+    from compare import checkpoint_variables  # later, as it imports TensorFlow
 
-    def weights(run: Path) -> dict[str, np.ndarray]:
-        reader = tf.train.load_checkpoint(str(run / "checkpoints"))
-        names = (name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE") for name in reader.get_variable_to_shape_map())
-        # how often was saved is the only number that an interruption may change
-        names = [name for name in names if name not in ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter")]
-        return {name: reader.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE") for name in names}
-
-    return weights
+    return lambda run: checkpoint_variables(run / "checkpoints")
 
 
 @pytest.fixture(scope="session")

@@ -18,12 +18,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import TINY
 from PIL import Image
 
 import pix2pix
 import pix2pix_rec
 import pix2pix_v2
+from conftest import TINY
 from facegan import checkpoints, pipeline, prepared, report, runs
 from facegan.errors import BadInput
 

@@ -22,17 +22,18 @@ def overflow_on_the_second_device() -> list[list[list[float]]]:
     """A weight and the scale of the loss, each as both devices have it: before, after a step whose gradient overflows
     float16 on the second device, and after one where none does."""
     strategy = runtime.strategy()
+    keras.config.set_floatx("float32")  # after trainings in float64
     keras.mixed_precision.set_global_policy("mixed_float16")
     with strategy.scope():
-        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+        weight = keras.Variable(1.0)
         optimizer = runtime.optimizer(0.1, 0.5)
-        optimizer.build(model.trainable_variables)
+        optimizer.build([weight])
 
     def replica_step(x):
         with tf.GradientTape() as tape:
-            loss = optimizer.scale_loss(tf.reduce_mean(tf.cast(model(x), tf.float32)))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            y = tf.cast(weight.value, tf.float16) * tf.cast(x, tf.float16)
+            loss = optimizer.scale_loss(tf.reduce_mean(tf.cast(y, tf.float32)))
+        optimizer.apply_gradients([(tape.gradient(loss, weight.value), weight)])
 
     @tf.function
     def step(batch):
@@ -44,7 +45,7 @@ def overflow_on_the_second_device() -> list[list[list[float]]]:
     )
 
     def now():
-        pair = model.layers[0].kernel, optimizer.dynamic_scale
+        pair = weight, optimizer.dynamic_scale
         return [[copy.numpy().item() for copy in variable.value.values] for variable in pair]
 
     states = [now()]

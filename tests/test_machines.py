@@ -1,4 +1,4 @@
-"""Several devices and several machines train what one device does: two virtual CPUs, and two processes on loopback."""
+"""Several machines train what one device does: two processes on loopback, and what the environment says of them."""
 
 import json
 import os
@@ -9,108 +9,13 @@ from pathlib import Path
 from random import SystemRandom
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 import pix2pix
-import pix2pix_rec
-import pix2pix_v2
 from facegan import checkpoints, report, runs, runtime
 from facegan.errors import BadInput
-
-STEPS_OF_AN_EPOCH = 2  # eight training faces, four a batch
-SMOOTH = ["--identity", "0", "--perceptual", "0", "--learning-rate", "1e-4", "--discriminator-learning-rate", "1e-4"]
-"""dlib's network and large steps magnify differences in the last bits: after four steps of the default recipe they are
-as large as what was learnt."""
-TRAINED = {
-    pix2pix: ["--epochs", "2", "--modulation", "none", *SMOOTH],  # six times in all, so the smaller graph
-    pix2pix_v2: ["--epochs", "1", *SMOOTH],
-    pix2pix_rec: ["--batch-size", "8", "--epochs", "1", "--norm", "batch", *SMOOTH],
-}
-"""What is trained on one device and on two: dropout is among it, and BatchNorm once, for one step of all eight
-faces: it magnifies differences in the last bits too, over 1 x 1 pixels of four to 4 % in two steps, 30 % in four."""
-CHECKPOINTS = {pix2pix: [2, 4], pix2pix_v2: [2], pix2pix_rec: [1]}
-"""The steps that these leave behind."""
-
-
-def training(data: Path, run: Path, *flags) -> list[str]:
-    tiny = ("--size", "64", "--batch-size", "4", "--precision", "float32", "--cache", "on")
-    return ["--train", "--data", str(data), "--run", str(run), *tiny, *map(str, flags)]
-
-
-def saved(run: Path, step: int) -> dict[str, np.ndarray]:
-    """Every variable of a checkpoint: weights, optimizer state, dropout seeds, step."""
-    reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"ckpt-{step}"))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name}
-
-
-def assert_nearly_the_same(run: Path, reference: Path, step: int) -> None:
-    """Each weight to 2 % of its norm (they differ by 0.3 % at most), and Adam's moments to 5 %: gradients that are
-    twice too large, which Adam hides from the weights, double them."""
-    ours, theirs = saved(run, step), saved(reference, step)
-    assert ours.keys() == theirs.keys()
-    for name, expected in theirs.items():
-        if expected.ndim == 0 or expected.dtype.kind != "f":  # steps, learning rates, seeds
-            np.testing.assert_array_equal(ours[name], expected, name)
-        else:
-            limit = 0.05 if "optimizer" in name else 0.02
-            assert np.linalg.norm(ours[name] - expected) <= limit * np.linalg.norm(expected), name
-
-
-@pytest.fixture(scope="module")
-def one_device(prepared_64, tmp_path_factory, call) -> Path:
-    """The runs of TRAINED on one device, each in the folder named like its script."""
-    folder = tmp_path_factory.mktemp("one-device")
-    for script, flags in TRAINED.items():
-        outcome = call(script, *training(prepared_64, folder / script.__name__, *flags))
-        assert outcome.status == 0, outcome.err
-    return folder
-
-
-# --- two devices ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def two_devices(prepared_64, tmp_path_factory, run_script) -> Path:
-    """The runs of TRAINED on two virtual devices, and overflow.json."""
-    folder = tmp_path_factory.mktemp("two-devices")
-    trainings = [
-        [script.__name__, *training(prepared_64, folder / script.__name__, *flags)] for script, flags in TRAINED.items()
-    ]
-    trainings.append(trainings[0])  # once more: finds its checkpoint, and nothing left to do
-    outcome = run_script("tests/two_devices.py", folder / "overflow.json", json.dumps(trainings), timeout=400)
-    assert outcome.status == 0, outcome.err
-    assert outcome.out.count("as 2 devices") == len(trainings)
-    assert outcome.out.count("pix2pix: trained 4 steps, 2 epochs") == 2
-    return folder
-
-
-@pytest.mark.parametrize("script", TRAINED, ids=lambda script: script.__name__)
-def test_two_devices_train_what_one_does(script, two_devices, one_device):
-    name = script.__name__
-    for step in CHECKPOINTS[script]:
-        assert_nearly_the_same(two_devices / name, one_device / name, step)
-
-
-def test_an_overflow_on_the_second_device_skips_the_step_on_both(two_devices):
-    before, overflown, after = json.loads((two_devices / "overflow.json").read_text())
-    assert before == [[1, 1], [2**15, 2**15]]
-    assert overflown == [[1, 1], [2**14, 2**14]]
-    assert after == [[pytest.approx(0.9, abs=1e-5)] * 2, [2**14, 2**14]]
-
-
-@pytest.mark.parametrize(
-    ("batch_size", "devices", "sentence"),
-    [(3, 2, "shared by 2 devices: use 2 or 4"), (1, 2, "use 2,"), (16, 3, "use 15 or 18"), (4, 8, "use 8,")],
-)
-def test_a_batch_that_devices_cannot_share_is_refused_with_sizes_that_they_can(
-    batch_size, devices, sentence, monkeypatch
-):
-    monkeypatch.setattr(runtime, "strategy", lambda: SimpleNamespace(num_replicas_in_sync=devices))
-    with pytest.raises(BadInput, match=sentence):
-        runtime.start(pix2pix.Args(train=True, batch_size=batch_size, precision="float32"))
-
+from trainings import STEPS_OF_AN_EPOCH, assert_the_same, command_line
 
 # --- two machines -----------------------------------------------------------------------------------------------------
 
@@ -186,8 +91,8 @@ def killed(prepared_64, tmp_path_factory) -> SimpleNamespace:
     """Two machines, of which the second was killed at step 3; it had a run folder of its own, to see what it writes."""
     folder, ports = tmp_path_factory.mktemp("two-machines"), free_ports()
     commands = [
-        ["pix2pix.py", *training(prepared_64, folder / "run", *TRAINED[pix2pix])],
-        ["-c", KILLED_AT_STEP_3, *training(prepared_64, folder / "second", *TRAINED[pix2pix])],
+        ["pix2pix.py", *command_line(pix2pix, prepared_64, folder / "run")],
+        ["-c", KILLED_AT_STEP_3, *command_line(pix2pix, prepared_64, folder / "second")],
     ]
     first, second = run_machines(commands, [tf_config(ports, i) for i in range(2)])
     return SimpleNamespace(run=folder / "run", folder_of_second=folder / "second", first=first, second=second)
@@ -196,7 +101,7 @@ def killed(prepared_64, tmp_path_factory) -> SimpleNamespace:
 @pytest.fixture(scope="module")
 def resumed(killed, prepared_64) -> SimpleNamespace:
     """Both machines started again, by Slurm this time, in one run folder; --test is told another --out on each."""
-    flags = training(prepared_64, killed.run, *TRAINED[pix2pix], "--test")
+    flags = command_line(pix2pix, prepared_64, killed.run, "--test")
     outs = [killed.run.parent / f"out{i}" for i in range(2)]
     commands, ports = [["pix2pix.py", *flags, "--out", out] for out in outs], free_ports()
     first, second = run_machines(commands, [slurm(ports, i) for i in range(2)])
@@ -204,7 +109,7 @@ def resumed(killed, prepared_64) -> SimpleNamespace:
 
 
 def test_two_machines_train_what_one_device_does(killed, one_device):
-    assert_nearly_the_same(killed.run, one_device / "pix2pix", STEPS_OF_AN_EPOCH)
+    assert_the_same(killed.run, one_device(pix2pix), STEPS_OF_AN_EPOCH)
 
 
 def test_when_a_machine_is_killed_the_other_ends_with_a_sentence(killed):
@@ -217,7 +122,7 @@ def test_when_a_machine_is_killed_the_other_ends_with_a_sentence(killed):
 
 def test_both_machines_started_again_end_as_one_device_that_was_never_interrupted(resumed, one_device):
     assert [resumed.first.status, resumed.second.status] == [0, 0], resumed.first.err
-    assert_nearly_the_same(resumed.run, one_device / "pix2pix", 2 * STEPS_OF_AN_EPOCH)
+    assert_the_same(resumed.run, one_device(pix2pix), 2 * STEPS_OF_AN_EPOCH)
 
 
 def test_only_the_first_machine_writes(killed, resumed):

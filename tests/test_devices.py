@@ -1,0 +1,54 @@
+"""Two devices train what one does: two virtual CPUs, in a process of their own (two_devices.py)."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import pix2pix
+from facegan import runtime
+from facegan.errors import BadInput
+from trainings import FLAGS, STEPS_OF_AN_EPOCH, assert_the_same, command_line
+
+
+@pytest.fixture(scope="module")
+def two_devices(prepared_64, tmp_path_factory, run_script) -> Path:
+    """Every training on two virtual devices, and overflow.json."""
+    folder = tmp_path_factory.mktemp("two-devices")
+    trainings = [[script.__name__, *command_line(script, prepared_64, folder / script.__name__)] for script in FLAGS]
+    trainings.append(trainings[-1])  # once more: finds its checkpoint, and nothing left to do
+    outcome = run_script("tests/two_devices.py", folder / "overflow.json", json.dumps(trainings), timeout=600)
+    assert outcome.status == 0, outcome.err
+    assert outcome.out.count("as 2 devices") == len(trainings)
+    assert outcome.out.count("parse_face: trained 2 steps, 1 epochs") == 2
+    return folder
+
+
+@pytest.mark.parametrize("script", FLAGS, ids=lambda script: script.__name__)
+def test_two_devices_train_what_one_does(script, two_devices, one_device):
+    """After the first epoch, and after the last."""
+    reference = one_device(script)
+    checkpoints = [int(path.stem.removeprefix("ckpt-")) for path in (reference / "checkpoints").glob("ckpt-*.index")]
+    assert STEPS_OF_AN_EPOCH in checkpoints
+    for step in checkpoints:
+        assert_the_same(two_devices / script.__name__, reference, step)
+
+
+def test_an_overflow_on_the_second_device_skips_the_step_on_both(two_devices):
+    before, overflown, after = json.loads((two_devices / "overflow.json").read_text())
+    assert before == [[1, 1], [2**15, 2**15]]
+    assert overflown == [[1, 1], [2**14, 2**14]]
+    assert after == [[pytest.approx(0.9, abs=1e-5)] * 2, [2**14, 2**14]]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "devices", "sentence"),
+    [(3, 2, "shared by 2 devices: use 2 or 4"), (1, 2, "use 2,"), (16, 3, "use 15 or 18"), (4, 8, "use 8,")],
+)
+def test_a_batch_that_devices_cannot_share_is_refused_with_sizes_that_they_can(
+    batch_size, devices, sentence, monkeypatch
+):
+    monkeypatch.setattr(runtime, "strategy", lambda: SimpleNamespace(num_replicas_in_sync=devices))
+    with pytest.raises(BadInput, match=sentence):
+        runtime.start(pix2pix.Args(train=True, batch_size=batch_size, precision="float32"))
