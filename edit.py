@@ -78,7 +78,7 @@ def restore(args: Args) -> export.Run:
         )
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)  # a training may need the rest of it
-    keras.mixed_precision.set_global_policy("float32")
+    runtime.set_precision("float32")
     run = export.restore(args.run)
     pipeline.check_size(args.data, run.args.size)
     return run

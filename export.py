@@ -332,7 +332,7 @@ def main() -> None:
         ) from None
     with contextlib.suppress(RuntimeError):  # too late, after another script in this process
         tf.config.set_visible_devices([], "GPU")  # a GPU may be busy training, and its TF32 is no measure
-    keras.mixed_precision.set_global_policy("float32")  # the export must run anywhere
+    runtime.set_precision("float32")  # the export must run anywhere
     export(args, restore(args.run), form)
 
 

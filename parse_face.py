@@ -293,12 +293,8 @@ def train(args: Args) -> None:
 
 def float32_parser(args: Args) -> keras.Model:
     """A parser in float32, whatever the training's precision: what others load needs no fast 16-bit units."""
-    policy = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy("float32")
-    try:
+    with runtime.in_float32():
         return Parser(args)
-    finally:
-        keras.mixed_precision.set_global_policy(policy)
 
 
 def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
@@ -318,6 +314,7 @@ def has_weights(run: Path, weights: list[np.ndarray]) -> bool:
         kept = judges.read_parser(run).get_weights()
     except BadInput:
         return False
+    weights = [weight.astype(np.float32) for weight in weights]
     return len(kept) == len(weights) and all(map(np.array_equal, kept, weights))
 
 

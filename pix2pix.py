@@ -251,7 +251,8 @@ def manipulation_losses(target, manipulated, masks, masks2) -> tuple[tf.Tensor, 
 def map_consistency_loss(parser: keras.Model, picture: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
     """Cross-entropy between the regions asked for, masks (B, S, S, 7), and those that a frozen parser finds in the
     picture (B, S, S, 3): in each pixel one of the regions that cover it, or background where none does."""
-    parts = tf.nn.softmax(parser(picture, training=False))  # (B, S, S, 19)
+    parts = tf.nn.softmax(parser(picture, training=False))  # (B, S, S, 19); a parser computes in float32
+    parts = tf.cast(parts, masks.dtype)
     found = tf.matmul(
         parts, tf.one_hot(LABEL_REGION, len(REGIONS) + 1, dtype=parts.dtype)
     )  # (B, S, S, 8), background first

@@ -59,7 +59,7 @@ class Checkpoints:
         """
         for path in reversed(self.manager.checkpoints):
             try:
-                self.checkpoint.restore(path).expect_partial().assert_existing_objects_matched()
+                self.load(path)
                 return int(self.step.numpy())
             except Exception as error:  # TensorFlow reports damage as anything from IndexError to DataLossError
                 print(f"{path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
@@ -67,6 +67,22 @@ class Checkpoints:
         if required or self.manager.checkpoints:
             raise BadInput(f"no usable checkpoint in {self.folder}: train into a new --run.")
         return 0
+
+    def load(self, path: str) -> None:
+        """Take a checkpoint's values. Raises all sorts of errors when it cannot be read or is of other networks."""
+        reader = tf.train.load_checkpoint(path)
+        types = reader.get_variable_to_dtype_map()
+        saved = {
+            f"{name}/{i}/.ATTRIBUTES/VARIABLE_VALUE": variable
+            for name, variables in self.state.items()
+            for i, variable in enumerate(variables)
+        }
+        if all(types[key] == tf.as_dtype(variable.dtype) for key, variable in saved.items()):
+            self.checkpoint.restore(path).expect_partial().assert_existing_objects_matched()
+            return
+        for key, variable in saved.items():  # a run in float64 is tested, exported or edited in float32
+            variable.assign(tf.cast(reader.get_tensor(key), variable.dtype))
+        self.step.assign(reader.get_tensor("step/.ATTRIBUTES/VARIABLE_VALUE"))
 
     def save(self, step: int) -> None:
         """Write checkpoint ckpt-<step>. Raises BadInput when a weight is not finite or the disk is full."""

@@ -116,7 +116,8 @@ class Records:
         return image.tobytes() + bits.tobytes() + numbers.tobytes()
 
     def decode(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        """A record: image (S, S, 3) uint8, bits (S, S) uint8, colors (7, 3) in 0..1, face_id (128,) float32."""
+        """A record: image (S, S, 3) uint8, bits (S, S) uint8, colors (7, 3) in 0..1, face_id (128,), in
+        keras.config.floatx()."""
         pixels = self.size * self.size
         numbers = tf.bitcast(tf.reshape(raw[4 * pixels :], (COLORS + FACE_ID, 4)), tf.float32)
         numbers = tf.cast(numbers, keras.config.floatx())
@@ -185,7 +186,7 @@ def share(context: tf.distribute.InputContext, batch_size: int, first_step: int,
 
 
 def unpack_masks(bits: tf.Tensor) -> tf.Tensor:
-    """Region bits (..., S, S) uint8 -> masks (..., S, S, 7) float32 of 0/1."""
+    """Region bits (..., S, S) uint8 -> masks (..., S, S, 7) of 0/1, in keras.config.floatx()."""
     shifts = tf.range(len(REGIONS), dtype=tf.int32)
     return tf.cast(tf.bitwise.right_shift(tf.cast(bits, tf.int32)[..., None], shifts) & 1, keras.config.floatx())
 

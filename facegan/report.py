@@ -141,8 +141,9 @@ def describe_run(
     of what training in float32 took.
     """
     per_device = args.batch_size // runtime.strategy().num_replicas_in_sync
-    bytes_a_number = 4 if args.precision == "float32" else 3  # normalisation and resizing stay in float32
-    weights, outputs = 0, 4 * judged * dlibnet.OUTPUTS * per_device
+    full = 8 if args.precision == "float64" else 4
+    bytes_a_number = 3 if args.precision.startswith("mixed") else full  # normalisation and resizing stay in float32
+    weights, outputs = 0, full * judged * dlibnet.OUTPUTS * per_device
     for network, times in passes.items():
         shapes = [tuple(t.shape[1:]) for layer in network.layers for t in tree.flatten(layer.output)]
         numbers = sum(math.prod(shape) for shape in shapes)
@@ -151,7 +152,7 @@ def describe_run(
             for tensors in (network.inputs, network.outputs)
         )
         print(f"{network.name}: {into} -> {out}, {network.count_params():,} parameters")
-        weights += 5 * 4 * network.count_params()
+        weights += 5 * full * network.count_params()
         outputs += times * numbers * bytes_a_number * per_device
     print(
         f"memory of a device: about {(weights + outputs) / 1e9 + 0.2:.1f} GB ({weights / 1e9:.1f} weights and Adam, "

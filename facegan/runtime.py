@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import re
 import signal
@@ -25,26 +26,29 @@ AGREE_STEPS = 20
 
 NOISE = re.compile(r"\{\{.*?\}\} ?")
 """Names of graph nodes in TensorFlow's error messages."""
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+"""What --precision auto chooses from."""
 BFLOAT16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
 """Names of what computes in bfloat16, in /proc/cpuinfo: of x86 processors, then of Arm's."""
+WORTHWHILE = 1.2
+"""So many times as fast as float32 must bfloat16 be on a CPU to be chosen: less is within the noise of the trial."""
 TRIAL = """
 import sys
+sys.path.pop(0)  # the working folder may have modules of any name
 import time
 import tensorflow as tf
 
 def seconds(dtype):
     picture, kernel, matrix = (tf.ones(shape, dtype) for shape in ((2, 32, 32, 64), (3, 3, 64, 64), (256, 256)))
-    best = float("inf")
-    for _ in range(5):
-        begin = time.perf_counter()
-        with tf.GradientTape() as tape:
-            tape.watch([picture, kernel, matrix])
-            y = tf.reduce_sum(tf.nn.conv2d(picture, kernel, 1, "SAME")) + tf.reduce_sum(matrix @ matrix)
-        tf.nest.map_structure(lambda x: x.numpy(), tape.gradient(y, [picture, kernel, matrix]))
-        best = min(best, time.perf_counter() - begin)
-    return best
+    begin = time.perf_counter()
+    with tf.GradientTape() as tape:
+        tape.watch([picture, kernel, matrix])
+        y = tf.reduce_sum(tf.nn.conv2d(picture, kernel, 1, "SAME")) + tf.reduce_sum(matrix @ matrix)
+    tf.nest.map_structure(lambda x: x.numpy(), tape.gradient(y, [picture, kernel, matrix]))
+    return time.perf_counter() - begin
 
-print(seconds("float32") / seconds(sys.argv[1]))
+rounds = [(seconds("float32"), seconds(sys.argv[1])) for _ in range(10)][2:]
+print(min(a for a, _ in rounds) / min(b for _, b in rounds))
 """
 """Prints how many times as fast as in float32 a convolution and a product of matrices are in another type."""
 TELLING = re.compile("aborted by|[Ss]ocket|connect|No space|quota|memory|OOM|No such file")
@@ -64,7 +68,7 @@ def start(args) -> None:
         # In a large graph it adds up sums of three and more in the order in which their parts happen to be ready, so
         # that a resumed run differs in the last bits; without it steps are as fast. GPUs' kernels differ anyway.
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    args.precision, reason = (args.precision, "as asked") if args.precision != "auto" else fastest_precision()
+    args.precision, reason = (args.precision, "as asked") if args.precision != "auto" else agreed_precision()
     set_precision(args.precision)
     xla = "" if tf.config.list_physical_devices("GPU") else "; XLA off unless asked (slower on CPUs)"
     print(f"precision {args.precision} ({reason}){xla}; on {devices_in_words()}")
@@ -221,16 +225,38 @@ def set_precision(precision: str) -> None:
     """Make it Keras's policy for what is built from now on. Layers whose values must not be rounded, and the losses,
     compute in keras.config.floatx(): float64 under "float64", else float32.
 
-    Raises BadInput for 16 bits where TensorFlow would end the process as soon as it computes in them.
+    Raises BadInput, on all machines together, for 16 bits in which TensorFlow cannot compute: it would end the process.
     """
     dtype = precision.removeprefix("mixed_")
-    if dtype != precision and not tf.config.list_physical_devices("GPU") and not speedup(dtype):
+    on_cpu = dtype != precision and not tf.config.list_physical_devices("GPU")
+    if on_cpu and mean_over_machines(float(speedup(dtype) == 0)) > 0:
         raise BadInput(
-            f"--precision {precision}: TensorFlow cannot compute in {dtype} on this CPU. Begin a run with --precision "
-            "float32, or go on with this one on another machine; --test works with --precision float32."
+            f"--precision {precision}: TensorFlow cannot compute in {dtype} on this CPU. --test works with --precision "
+            "float32; to train, begin a run with it, or go on with this one on another machine."
         )
     keras.config.set_floatx("float64" if precision == "float64" else "float32")
     keras.mixed_precision.set_global_policy(precision)
+
+
+def agreed_precision() -> tuple[str, str]:
+    """fastest_precision() where all machines find the same one, else float32; and why."""
+    precision, reason = fastest_precision()
+    number = float(PRECISIONS.index(precision))
+    if mean_over_machines(number**2) != mean_over_machines(number) ** 2:  # their variance is not 0
+        return "float32", f"the machines differ: {reason}"
+    return precision, reason
+
+
+@contextmanager
+def in_float32() -> Iterator[None]:
+    """What is built meanwhile computes in float32, whatever --precision is."""
+    floatx, policy = keras.config.floatx(), keras.mixed_precision.global_policy()
+    set_precision("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.mixed_precision.set_global_policy(policy)
 
 
 def fastest_precision() -> tuple[str, str]:
@@ -251,19 +277,27 @@ def fastest_precision() -> tuple[str, str]:
     factor = speedup("bfloat16")  # the unit alone says little: oneDNN may be off, or held to older instructions
     if factor == 0:
         return "float32", f"the CPU has {unit}, but TensorFlow cannot compute in bfloat16 here"
+    if math.isnan(factor):
+        return "float32", f"the CPU has {unit}, but bfloat16 could not be tried"
     words = f"the CPU has {unit}, and bfloat16 was {factor:.1f} x as fast as float32"
-    return ("mixed_bfloat16" if factor > 1 else "float32"), words
+    return ("mixed_bfloat16" if factor >= WORTHWHILE else "float32"), words
 
 
 @functools.cache
 def speedup(dtype: str) -> float:
     """How fast a convolution and a product of matrices, forward and backward, are in a 16-bit type on this CPU, float32
-    being 1; 0 when they cannot be computed. Tried in a process of its own: oneDNN ends one that asks for too much."""
-    trial = subprocess.run(
-        [sys.executable, "-c", TRIAL, dtype], env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True, text=True,
-    )  # fmt: skip
-    return float(trial.stdout.split()[-1]) if trial.returncode == 0 else 0.0
+    being 1; 0 when they cannot be computed, NaN when that could not be tried. It takes some seconds, in a process of
+    its own: oneDNN ends one that asks for too much."""
+    try:
+        trial = subprocess.run(
+            [sys.executable, "-c", TRIAL, dtype], env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        if -trial.returncode in (signal.SIGABRT, signal.SIGILL):
+            return 0.0
+        return float(trial.stdout.split()[-1])
+    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
+        return math.nan
 
 
 def optimizer(learning_rate: float, beta_1: float) -> keras.optimizers.Optimizer:
@@ -273,7 +307,8 @@ def optimizer(learning_rate: float, beta_1: float) -> keras.optimizers.Optimizer
 
 
 class Adam(keras.optimizers.Adam):
-    """Keras's Adam, a variable and its moments updated in one pass over memory (and one node of the graph, not 25)."""
+    """Keras's Adam without amsgrad, a variable and its moments updated in one pass over memory (one node of the graph
+    instead of 25)."""
 
     def update_step(self, gradient, variable, learning_rate):
         step = tf.cast(self.iterations.value + 1, variable.dtype)

@@ -252,6 +252,7 @@ def one_device(prepared_64, once, call) -> Callable[..., Path]:
     def one_device(script) -> Path:
         def make(folder: Path) -> None:
             outcome = call(script, *command_line(script, prepared_64, folder / "run"))
+            sys.modules["facegan.runtime"].set_precision("float32")
             assert outcome.status == 0, outcome.err
 
         return once(f"{script.__name__}-one-device", make) / "run"

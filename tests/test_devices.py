@@ -4,8 +4,12 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
+import numpy as np
 import pytest
+from PIL import Image
 
+import export
 import parse_face
 import pix2pix
 import pix2pix_rec
@@ -34,6 +38,23 @@ def two_devices(prepared_64, tmp_path_factory, run_script) -> Path:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
 def test_two_devices_train_what_one_does(script, two_devices, one_device):
     assert_the_same(two_devices / script.__name__, one_device(script), STEPS_OF_AN_EPOCH)
+
+
+def test_a_run_in_float64_is_tested_exported_and_its_parser_kept_in_float32(one_device, prepared_64, tmp_path, call):
+    run = one_device(pix2pix_rec)
+    for precision in ("float64", "float32"):
+        flags = ("--data", prepared_64, "--run", run, "--out", tmp_path / precision, "--precision", precision)
+        outcome = call(pix2pix_rec, "--test", *flags)
+        assert outcome.status == 0, outcome.err
+    a, b = (np.asarray(Image.open(tmp_path / name / "8_rec.png")).astype(int) for name in ("float64", "float32"))
+    assert np.abs(a - b).max() <= 1
+    outcome = call(export, "--run", run, "--format", "keras", "--out", tmp_path / "export")
+    assert outcome.status == 0, outcome.err
+    parser = one_device(parse_face) / "parser.keras"
+    before = parser.read_bytes()
+    assert {w.dtype for w in keras.models.load_model(parser).weights} == {"float32"}
+    call(parse_face, *command_line(parse_face, prepared_64, parser.parent))
+    assert parser.read_bytes() == before
 
 
 def test_an_overflow_on_the_second_device_skips_the_step_on_both(two_devices):

@@ -251,3 +251,7 @@ def test_a_dry_run_counts_by_hand(devices, faces, gigabytes, monkeypatch, capsys
     report.describe_run(args, 4, range(40), range(10), {network: 3})
     in_16_bits = re.search(r"([\d.]+) layer outputs", capsys.readouterr().out)[1]
     assert float(in_16_bits) < float(gigabytes)
+    args.precision = "float64"
+    report.describe_run(args, 4, range(40), range(10), {network: 3})
+    in_64_bits = re.search(r"([\d.]+) layer outputs", capsys.readouterr().out)[1]
+    assert float(in_64_bits) == pytest.approx(2 * float(gigabytes), abs=0.1)

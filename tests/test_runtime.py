@@ -53,6 +53,8 @@ def test_a_gpu_gets_the_precision_that_it_has_units_for(capability, policy, gpu)
         ("flags : fpu avx512f avx512_bf16", 1.31, "mixed_bfloat16", "avx512_bf16, and bfloat16 was 1.3 x as fast as"),
         ("flags : fpu amx_bf16 amx_tile", 2.04, "mixed_bfloat16", "amx_bf16, and bfloat16 was 2.0 x as fast as"),
         ("Features : fp asimd bf16", 1.5, "mixed_bfloat16", "bf16, and bfloat16 was 1.5 x as fast as"),
+        ("flags : fpu amx_bf16 amx_tile", 1.1, "float32", "amx_bf16, and bfloat16 was 1.1 x as fast as"),
+        ("flags : fpu amx_bf16 amx_tile", np.nan, "float32", "amx_bf16, but bfloat16 could not be tried"),
         ("flags : fpu amx_bf16 amx_tile", 0.35, "float32", "amx_bf16, and bfloat16 was 0.3 x as fast as"),
         ("flags : fpu amx_bf16 amx_tile", 0.0, "float32", "amx_bf16, but TensorFlow cannot compute in bfloat16 here"),
         ("flags : fpu avx2 avx512f", None, "float32", "the CPU has no fast 16-bit units"),
@@ -88,6 +90,25 @@ def test_a_type_is_tried_in_a_process_of_its_own(trial):
     assert runtime.speedup("float32") == 0
 
 
+@pytest.mark.parametrize("code", ["import nothing", "", "print('no number')", "import os; os.kill(os.getpid(), 9)"])
+def test_a_trial_that_fails_for_another_reason_says_nothing_about_the_type(code, trial):
+    trial(code)
+    assert np.isnan(runtime.speedup("float32"))
+    runtime.set_precision("mixed_bfloat16")  # so it is not refused
+
+
+@pytest.mark.parametrize(("other", "chosen"), [("mixed_bfloat16", "mixed_bfloat16"), ("float32", "float32")])
+def test_machines_choose_the_same_precision(other, chosen, monkeypatch):
+    """Two machines; what the other one finds is faked."""
+    monkeypatch.setattr(runtime, "fastest_precision", lambda: ("mixed_bfloat16", "it is fast here"))
+    number = runtime.PRECISIONS.index(other)
+    exponents = iter((2, 1))  # first the mean of the squares is asked for
+    monkeypatch.setattr(runtime, "mean_over_machines", lambda mine: (mine + number ** next(exponents)) / 2)
+    precision, reason = runtime.agreed_precision()
+    assert precision == chosen
+    assert ("the machines differ" in reason) == (chosen == "float32")
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_sixteen_bits_that_would_end_the_process_are_refused(dtype, trial, prepared_64, tmp_path, call):
     trial("import os; os.abort()")
@@ -98,16 +119,32 @@ def test_sixteen_bits_that_would_end_the_process_are_refused(dtype, trial, prepa
     assert not (tmp_path / "run").exists()
 
 
-def test_float64_computes_everything_in_float64(float64):
-    """What compares machines must not be rounded to float32 anywhere on the way to a loss or a weight."""
+def test_a_level_up_in_float64_is_rounded_nowhere(float64):
     network = keras.Input((4, 4, 8))
     model = keras.Model(network, blocks.up(network, 16, "group", "blend", 0.5))
     x = tf.random.stateless_normal((2, 4, 4, 8), (0, 1), dtype=tf.float64)
     tiny = model(x * (1 + 1e-12)) - model(x)
     assert {variable.dtype for variable in model.weights} == {"float64"}
     assert 0 < float(tf.reduce_max(tf.abs(tiny))) < 1e-9
-    runtime.set_precision("float32")
-    assert keras.config.floatx() == "float32"
+
+
+@pytest.mark.parametrize(("size", "side"), [(64, 150), (64, 128), (64, 40)])
+def test_resizing_is_tensorflows_in_both_precisions(size, side):
+    """In float64 it is a formula of its own, as TensorFlow would round to float32."""
+    x = tf.random.stateless_uniform((2, size, size, 3), (0, 1))
+    expected = tf.image.resize(x, (side, side))
+    np.testing.assert_array_equal(blocks.resize(x, side), expected)
+    if side == 2 * size:
+        np.testing.assert_array_equal(blocks.enlarge(x), expected)
+    runtime.set_precision("float64")
+    np.testing.assert_allclose(blocks.resize(tf.cast(x, tf.float64), side), expected, atol=1e-5)
+
+
+def test_float32_for_a_while_leaves_the_precision_as_it_was():
+    runtime.set_precision("float64")
+    with runtime.in_float32():
+        assert keras.layers.Dense(1).dtype == keras.config.floatx() == "float32"
+    assert keras.layers.Dense(1).dtype == keras.config.floatx() == "float64"
 
 
 def test_the_first_line_says_what_was_chosen_and_why(gpu, capsys):
