@@ -251,11 +251,9 @@ def manipulation_losses(target, manipulated, masks, masks2) -> tuple[tf.Tensor, 
 def map_consistency_loss(parser: keras.Model, picture: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
     """Cross-entropy between the regions asked for, masks (B, S, S, 7), and those that a frozen parser finds in the
     picture (B, S, S, 3): in each pixel one of the regions that cover it, or background where none does."""
-    parts = tf.nn.softmax(parser(picture, training=False))  # (B, S, S, 19); a parser computes in float32
-    parts = tf.cast(parts, masks.dtype)
-    found = tf.matmul(
-        parts, tf.one_hot(LABEL_REGION, len(REGIONS) + 1, dtype=parts.dtype)
-    )  # (B, S, S, 8), background first
+    parts = tf.nn.softmax(parser(picture, training=False))  # (B, S, S, 19), in float32 as the parser is
+    region = tf.one_hot(LABEL_REGION, len(REGIONS) + 1)  # (19, 8), background first
+    found = tf.cast(tf.matmul(parts, region), masks.dtype)  # (B, S, S, 8)
     asked = tf.concat([1 - tf.reduce_max(masks, -1, keepdims=True), masks], -1)  # (B, S, S, 8)
     return -tf.reduce_mean(tf.math.log(tf.reduce_sum(found * asked, -1) + 1e-3))
 
