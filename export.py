@@ -20,7 +20,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from facegan import checkpoints, cli, pipeline, prepared, runs
+from facegan import checkpoints, cli, norms, pipeline, prepared, runs
 from facegan.errors import BadInput
 from facegan.regions import REGIONS
 
@@ -94,8 +94,7 @@ def restore(folder: Path) -> Run:
 
 def standalone(run: Run) -> keras.Model:
     """The run's generator between named inputs and output, made of Keras's own layers alone."""
-    generator = run.script.Generator(replace(run.args, dropout=0.0))  # blocks.Dropout, idle here, is not Keras's own
-    generator.set_weights(run.generator.get_weights())
+    generator = norms.with_kerass_layers(run.generator)
     size, n = run.args.size, len(REGIONS)
     inputs = {
         "masks": layers.Input((size, size, n), name="masks"),

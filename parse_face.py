@@ -39,6 +39,7 @@ from facegan import (
     judges,
     labelmaps,
     loop,
+    norms,
     own_photos,
     pipeline,
     prepared,
@@ -302,8 +303,10 @@ def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
     if not runtime.is_chief():
         return
     whole.set_weights(average.get_weights())
+    with runtime.in_float32():
+        portable = norms.with_kerass_layers(whole)
     with tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
-        whole.save(Path(folder) / "parser.keras")
+        portable.save(Path(folder) / "parser.keras")
         prepared.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
 
 

@@ -276,8 +276,15 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         seen = conditions(batch)
         target, cmask, cmask2, code = seen["target"], seen["cmask"], seen["cmask2"], seen["code"]
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            rec = generator([tf.concat([seen["masks"], cmask], -1), code], training=True)  # (B, S, S, 3)
-            man = generator([tf.concat([seen["masks2"], cmask2], -1), code], training=True)  # (B, S, S, 3)
+            maps, maps2 = (
+                tf.concat([seen["masks"], cmask], -1),
+                tf.concat([seen["masks2"], cmask2], -1),
+            )  # (B, S, S, 10) each
+            if args.norm == "batch":  # its means are of one map's pictures, as published
+                rec, man = (generator([x, code], training=True) for x in (maps, maps2))  # (B, S, S, 3) each
+            else:  # one pass saves time
+                both = [blocks.paired(maps, maps2), blocks.paired(code, code)]  # (2 B, S, S, 10), (2 B, 149)
+                rec, man = blocks.unpaired(generator(both, training=True))  # (B, S, S, 3) each
             real_map, real_score = discriminator([cmask, target], training=True)  # (B, S/8, S/8, 3), (B, 1)
             # one pass for both fakes saves time
             fakes = [tf.concat([cmask, cmask2], 0), tf.concat([rec, man], 0)]

@@ -5,25 +5,25 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from facegan import norms
+
 
 def initializer() -> keras.initializers.Initializer:
     """N(0, 0.02), as pix2pix section 6.2. A new object for each layer: Keras repeats the numbers of a shared one."""
     return keras.initializers.RandomNormal(0.0, 0.02)
 
 
-def normalise(x, norm: str):
+def normalise(x, norm: str, *modulation):
     """norm "batch": BatchNorm, over all devices. "group": GroupNorm, 16 channels a group (Wu and He, ECCV 2018), the
     same at any batch size and in training and testing. "instance": each channel by itself, but not where one
-    pixel is left. "none": x as it is."""
-    if norm == "none":
-        return x
-    if norm == "batch":
-        return layers.BatchNormalization(synchronized=True)(x)
+    pixel is left. "none": x as it is. What modulation() gave is applied afterwards."""
     _, h, w, c = x.shape
-    if norm == "instance":  # a single pixel is its own mean: nothing would be left of it
-        return layers.GroupNormalization(groups=-1)(x) if h * w > 1 else x
-    groups = next(n for n in range(max(1, c // 16), 0, -1) if c % n == 0)
-    return layers.GroupNormalization(groups)(x)
+    if norm == "group" or (norm == "instance" and h * w > 1):  # a single pixel is its own mean: nothing would be left
+        groups = c if norm == "instance" else next(n for n in range(max(1, c // 16), 0, -1) if c % n == 0)
+        return norms.GroupNorm(groups)(x, *modulation)
+    if norm == "batch":
+        x = norms.BatchNorm()(x)
+    return norms.modulate(x, *modulation) if modulation else x
 
 
 class Dropout(layers.Dropout):
@@ -40,6 +40,21 @@ class Dropout(layers.Dropout):
             first = tf.distribute.get_replica_context().replica_id_in_sync_group * b
             drawn = drawn[first : first + b]
         return tf.where(drawn >= self.rate, x / (1 - self.rate), tf.zeros_like(x))
+
+    def plain(self, x, training=False):
+        """What it is in inference, by Keras's own layers."""
+        return x
+
+
+def paired(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Two batches (B, ...) as one, (2 B, ...), each of a before its partner of b: one pass of a network over both is
+    faster than two. Side by side, as then N devices draw the dropout that one draws."""
+    return tf.reshape(tf.stack([a, b], 1), (-1, *a.shape[1:]))
+
+
+def unpaired(x: tf.Tensor) -> list[tf.Tensor]:
+    """The two batches (B, ...) that paired() made one of, (2 B, ...)."""
+    return tf.unstack(tf.reshape(x, (-1, 2, *x.shape[1:])), 2, 1)
 
 
 def painted(generator: keras.Model, inputs: list, training: bool):
@@ -100,32 +115,28 @@ def resize(x, side: int):
     return keras.ops.einsum("ph,qw,bhwc->bpqc", weights, weights, x)
 
 
-def modulate(x, code, masks=None):
-    """Scale and shift every channel of x, (B, H, W, C), by what a code (B, N) asks for (FiLM, Perez et al., AAAI 2018).
+def modulation(x, code, masks=None) -> list:
+    """How normalise() is to scale and shift every channel of x, (B, H, W, C), as a code (B, N) asks for (FiLM, Perez et
+    al., AAAI 2018): gains and offsets (B, R, 2 C).
 
-    With masks (B, S, S, R) every region has its own scale and shift, and a pixel the mean of those that cover it: a
-    light form of SEAN (Zhu et al., CVPR 2020), whose convolutions over the style maps are left out.
+    With masks (B, S, S, R) every region has its own, and a pixel, by its shares (B, H, W, R), the mean of those that
+    cover it: a light form of SEAN (Zhu et al., CVPR 2020), whose convolutions over the style maps are left out.
     """
-    _, h, w, c = x.shape
-    r = masks.shape[-1] if masks is not None else 1
-    asked = layers.Dense(2 * c * r, kernel_initializer=initializer(), dtype=keras.config.floatx())(code)  # (B, 2 C R)
-    if masks is not None:
-        shares = layers.AveragePooling2D(masks.shape[1] // h, dtype=keras.config.floatx())(masks)  # (B, H, W, R)
-        shares = shares / (keras.ops.sum(shares, -1, keepdims=True) + 1e-3)
-        asked = keras.ops.matmul(layers.Reshape((h * w, r))(shares), layers.Reshape((r, 2 * c))(asked))  # (B, H W, 2 C)
-        asked = layers.Reshape((h, w, 2 * c))(asked)
-    else:
-        asked = layers.Reshape((1, 1, 2 * c))(asked)
-    asked = keras.ops.cast(asked, x.dtype)
-    return x * (1 + asked[..., :c]) + asked[..., c:]
+    _, h, _, c = x.shape
+    r, full = 1 if masks is None else masks.shape[-1], keras.config.floatx()
+    changes = layers.Dense(2 * c * r, kernel_initializer=initializer(), dtype=full)(code)  # (B, 2 C R)
+    changes = layers.Reshape((r, 2 * c))(changes)
+    if masks is None:
+        return [changes]
+    shares = layers.AveragePooling2D(masks.shape[1] // h, dtype=full)(masks)  # (B, H, W, R)
+    return [changes, shares / (keras.ops.sum(shares, -1, keepdims=True) + 1e-3)]
 
 
 def up(x, filters: int, norm: str, upsampling: str, dropout: float = 0.0, code=None, masks=None):
-    """upsample(), normalisation, modulate() where there is a code, dropout, ReLU: (B, H, W, C) -> (B, 2H, 2W,
-    filters)."""
-    x = normalise(upsample(x, filters, upsampling, use_bias=norm == "none"), norm)
-    if code is not None:
-        x = modulate(x, code, masks)
+    """upsample(), normalise() with the modulation() that a code asks for, dropout, ReLU: (B, H, W, C) ->
+    (B, 2H, 2W, filters)."""
+    x = upsample(x, filters, upsampling, use_bias=norm == "none")
+    x = normalise(x, norm, *([] if code is None else modulation(x, code, masks)))
     if dropout:
         x = Dropout(dropout)(x)
     return layers.ReLU()(x)

@@ -61,6 +61,8 @@ class Checkpoints:
             try:
                 self.load(path)
                 return int(self.step.numpy())
+            except BadInput:
+                raise
             except Exception as error:  # TensorFlow reports damage as anything from IndexError to DataLossError
                 print(f"{path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
                 self.unreadable.append(path)
@@ -69,14 +71,20 @@ class Checkpoints:
         return 0
 
     def load(self, path: str) -> None:
-        """Take a checkpoint's values. Raises all sorts of errors when it cannot be read or is of other networks."""
+        """Take a checkpoint's values. Raises BadInput when they are in another order, and all sorts of errors when it
+        cannot be read."""
         reader = tf.train.load_checkpoint(path)
-        types = reader.get_variable_to_dtype_map()
+        types, shapes = reader.get_variable_to_dtype_map(), reader.get_variable_to_shape_map()
         saved = {
             f"{name}/{i}/.ATTRIBUTES/VARIABLE_VALUE": variable
             for name, variables in self.state.items()
             for i, variable in enumerate(variables)
         }
+        if any(shapes[key] != variable.shape for key, variable in saved.items()):
+            raise BadInput(
+                f"{path} is of an earlier version, whose networks had their weights in another order: to test it or go "
+                f"on, check out the commit in {self.folder.parent / 'starts.json'}; or train into a new --run."
+            )
         if all(types[key] == tf.as_dtype(variable.dtype) for key, variable in saved.items()):
             self.checkpoint.restore(path).expect_partial().assert_existing_objects_matched()
             return
@@ -149,8 +157,6 @@ def update_average(average: keras.Model, network: keras.Model, decay: float, ste
     d rises as (1 + step) / (10 + step) to decay, so that early steps do not linger. Each device updates its own copy.
     """
     step = tf.cast(step, keras.config.floatx())
-    d = tf.minimum(tf.cast(decay, step.dtype), (1.0 + step) / (10.0 + step))
+    share = 1 - tf.minimum(tf.cast(decay, step.dtype), (1.0 + step) / (10.0 + step))
     for mean, value in zip(average.weights, network.weights, strict=True):
-        runtime.strategy().extended.update(
-            mean.value, lambda m, v: m.assign(d * m + (1.0 - d) * v), args=(value.value,)
-        )
+        runtime.strategy().extended.update(mean.value, lambda m, v: m.assign_sub(share * (m - v)), args=(value.value,))

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from face_recognition.face_recognition import load_networks
-from facegan import dlibnet
+from facegan import dlibnet, runtime
 from facegan.errors import BadInput
 
 
@@ -41,6 +41,18 @@ def test_descriptors_equal_dlibs_own(network, chips):
     wanted = [load_networks().descriptor.compute_face_descriptor(chip) for chip in chips]
     found, _ = network(tf.constant(np.stack(chips), tf.float64) / 255)
     np.testing.assert_allclose(found, np.array(wanted), atol=1e-5)
+
+
+def test_descriptors_in_sixteen_bits_are_still_of_the_same_person(small):
+    if not runtime.speedup("bfloat16"):
+        pytest.skip("TensorFlow cannot compute in bfloat16 on this CPU")
+    descriptors = {}
+    for precision in ("float32", "mixed_bfloat16"):
+        runtime.set_precision(precision)
+        descriptors[precision] = dlibnet.FaceNetwork().descriptors(small)
+        assert descriptors[precision].dtype == "float32"
+    distances = tf.norm(descriptors["float32"] - descriptors["mixed_bfloat16"], axis=-1)
+    assert 0 < float(tf.reduce_max(distances)) < 0.02
 
 
 def test_features_have_the_sizes_that_the_docstring_says(network):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -337,6 +338,19 @@ def test_without_a_checkpoint_that_can_be_read_nothing_is_trained_or_tested(copy
         outcome = call(pix2pix, step, "--run", copy, "--out", tmp_path / "out")
         assert "no usable checkpoint" in refusal(outcome)
         assert files(copy / "checkpoints") == before
+
+
+def test_weights_in_another_order_are_refused_in_a_sentence(tmp_path):
+    """As earlier versions have them, whose networks were built otherwise; nothing is guessed, and nothing lost."""
+    few, many = keras.Variable(np.ones(2)), keras.Variable(np.ones(3))
+    network = SimpleNamespace(variables=[few, many])
+    checkpoints.Checkpoints(tmp_path, generator=network).save(5)
+    before = files(tmp_path)
+    network.variables.reverse()
+    for required in (True, False):
+        with pytest.raises(BadInput, match=r"another order: .* commit in .*starts\.json; or train into a new --run"):
+            checkpoints.Checkpoints(tmp_path, generator=network).restore(required)
+    assert files(tmp_path) == before
 
 
 def test_moving_average_by_hand():
