@@ -23,8 +23,8 @@ edit: $(DEMO_OUT)/grid.png $(VENV)/edit  ## a face editor in the browser, with t
 test: lint  ## the whole test suite, and ruff
 	$(RUN) -m pytest
 
-bench: $(VENV)/dev  ## every benchmark, one table each
-	for script in benchmarks/[!r]*.py; do $(RUN) $$script || exit 1; done  # recipes.py takes hours: see there
+bench: $(VENV)/dev  ## every benchmark but recipes.py, which takes hours: benchmarks/RESULTS.md
+	$(RUN) benchmarks/run_all.py
 
 lint: $(VENV)/dev
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .

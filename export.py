@@ -94,8 +94,12 @@ def restore(folder: Path) -> Run:
 
 def standalone(run: Run) -> keras.Model:
     """The run's generator between named inputs and output, made of Keras's own layers alone."""
-    generator = norms.with_kerass_layers(run.generator)
-    size, n = run.args.size, len(REGIONS)
+    return named(norms.portable_copy(run.generator))
+
+
+def named(generator: keras.Model) -> keras.Model:
+    """A generator between named inputs and output: masks, colors, face_id, and photo where it takes one -> picture."""
+    size, n = generator.inputs[0].shape[1], len(REGIONS)
     inputs = {
         "masks": layers.Input((size, size, n), name="masks"),
         "colors": layers.Input((n, 3), name="colors"),

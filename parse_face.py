@@ -303,10 +303,8 @@ def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
     if not runtime.is_chief():
         return
     whole.set_weights(average.get_weights())
-    with runtime.in_float32():
-        portable = norms.with_kerass_layers(whole)
-    with tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
-        portable.save(Path(folder) / "parser.keras")
+    with runtime.in_float32(), tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
+        norms.portable_copy(whole).save(Path(folder) / "parser.keras")
         prepared.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
 
 

@@ -41,7 +41,7 @@ class Dropout(layers.Dropout):
             drawn = drawn[first : first + b]
         return tf.where(drawn >= self.rate, x / (1 - self.rate), tf.zeros_like(x))
 
-    def plain(self, x, training=False):
+    def portable(self, x, training=False):
         """What it is in inference, by Keras's own layers."""
         return x
 

@@ -80,7 +80,8 @@ class Checkpoints:
             for name, variables in self.state.items()
             for i, variable in enumerate(variables)
         }
-        if any(shapes[key] != variable.shape for key, variable in saved.items()):
+        ours, theirs = [tuple(variable.shape) for variable in saved.values()], [tuple(shapes[key]) for key in saved]
+        if ours != theirs and sorted(ours) == sorted(theirs):
             raise BadInput(
                 f"{path} is of an earlier version, whose networks had their weights in another order: to test it or go "
                 f"on, check out the commit in {self.folder.parent / 'starts.json'}; or train into a new --run."

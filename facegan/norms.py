@@ -1,7 +1,7 @@
 """Normalisation and modulation in few passes over memory: a CPU spends more time moving these tensors than computing.
 
-GroupNorm and BatchNorm are Keras's own in what they compute and in their weights; with_kerass_layers() puts those in
-their place, for files that must be read without this repository.
+GroupNorm and BatchNorm compute what Keras's layers do and have the same weights; portable_copy() puts those in their
+place, for files that must be read without this repository.
 """
 
 import keras
@@ -41,8 +41,8 @@ class GroupNorm(layers.Layer):
             y = modulated_group_norm(pixels, *weights, modulation, shares)
         return tf.reshape(y, (-1, h, w, c))
 
-    def plain(self, x, modulation=None, shares=None):
-        """What call() computes, by Keras's own layers."""
+    def portable(self, x, modulation=None, shares=None):
+        """call() by Keras's own layers."""
         norm = layers.GroupNormalization(self.groups)
         y = norm(x)
         norm.set_weights(self.get_weights())
@@ -168,24 +168,24 @@ class BatchNorm(layers.BatchNormalization):
             moving.assign(moving * self.momentum + value * (1 - self.momentum))
         return y
 
-    def plain(self, x, training=False):
+    def portable(self, x, training=False):
         norm = layers.BatchNormalization()
         y = norm(x)
         norm.set_weights(self.get_weights())
         return y
 
 
-def with_kerass_layers(model: keras.Model) -> keras.Model:
+def portable_copy(model: keras.Model) -> keras.Model:
     """A copy of a network for inference, made of Keras's own layers alone: slower, and equal but for rounding."""
 
     def copy(layer):
-        return layer if hasattr(layer, "plain") else layer.from_config(layer.get_config())
+        return layer if hasattr(layer, "portable") else layer.from_config(layer.get_config())
 
     def call(layer, *inputs, **options):
-        return (layer.plain if hasattr(layer, "plain") else layer)(*inputs, **options)
+        return (layer.portable if hasattr(layer, "portable") else layer)(*inputs, **options)
 
     copied = keras.models.clone_model(model, clone_function=copy, call_function=call)
     for layer in model.layers:
-        if layer.weights and not hasattr(layer, "plain"):  # which copies them itself
+        if layer.weights and not hasattr(layer, "portable"):  # which copies them itself
             copied.get_layer(layer.name).set_weights(layer.get_weights())
     return copied

@@ -22,6 +22,9 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # `pytest` finds the scripts from any folder; spawned workers inherit it
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # on one CPU device a run repeats itself bit for bit
+os.environ.setdefault(
+    "TF_ENABLE_ONEDNN_OPTS", "1"
+)  # as facegan.runtime has it, but tests import TensorFlow before that
 
 from facegan import cli, regions, synthetic  # noqa: E402
 

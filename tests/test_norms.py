@@ -125,7 +125,7 @@ def test_a_copy_of_keras_layers_alone_paints_the_same(norm, masks, float64):
     model = keras.Model(inputs, x)
     for i, weight in enumerate(model.weights):
         weight.assign(numbers(weight.shape, i) ** 2)
-    copied = norms.with_kerass_layers(model)
+    copied = norms.portable_copy(model)
     batch = [numbers((2, *x.shape[1:]), i) for i, x in enumerate(inputs)]
     np.testing.assert_allclose(copied(batch), model(batch), rtol=1e-9)
     assert all(type(layer).__module__.startswith("keras.") for layer in copied.layers)

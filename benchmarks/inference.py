@@ -1,0 +1,76 @@
+"""How long does one 256 x 256 face take to paint, and how far is it from float32? pix2pix.py's default, random weights.
+
+    python benchmarks/inference.py
+
+All ways take turns on one face, --rounds times; the first is what the editor does, the second has the layers that
+train. ONNX comes with `pip install -r requirements-export.txt`; without it its row is left out.
+"""
+
+import importlib.util
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from facegan import runtime  # first: it sets TensorFlow's environment
+
+# isort: split
+import numpy as np
+import tensorflow as tf
+
+import export
+import pix2pix
+from facegan import cli
+
+
+@dataclass
+class Args:
+    size: int = 256
+    """side of the face"""
+    rounds: int = 20
+    """rounds; the median counts"""
+
+
+def main() -> None:
+    args = cli.parse(Args, description=__doc__)
+    runtime.set_precision("float32")
+    flags = pix2pix.Args(size=args.size)
+    run = export.Run(pix2pix, flags, pix2pix.Generator(flags), 0)
+    rng = np.random.default_rng(0)
+    for weight in run.generator.weights:
+        weight.assign(weight + rng.normal(0, 0.02, weight.shape))
+    ours, keras_own = export.named(run.generator), export.standalone(run)
+    face = {name: rng.random((1, *x.shape[1:]), np.float32) for name, x in ours.input.items()}
+    face["masks"] = np.eye(7, dtype=np.float32)[rng.integers(0, 7, (1, args.size, args.size))]
+    graph, plain = (tf.function(lambda x, model=model: model(x, training=False)) for model in (ours, keras_own))
+    ways = {
+        "tf.function, Keras's own layers": lambda: plain(face)["picture"].numpy(),
+        "tf.function": lambda: graph(face)["picture"].numpy(),
+        "Keras predict": lambda: ours.predict(face, verbose=0)["picture"],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, form in export.FORMATS.items():
+            if all(importlib.util.find_spec(package) for package in form.packages) and name in ("litert", "onnx"):
+                form.write(keras_own, Path(folder) / form.file)
+                loaded = form.load(Path(folder) / form.file)
+                ways[name] = lambda loaded=loaded: loaded.paint(face)
+        wanted = keras_own(face)["picture"].numpy()  # float32, layer by layer
+        errors = {way: np.abs(paint() - wanted).max() for way, paint in ways.items()}  # warms up, too
+        seconds = {way: [] for way in ways}
+        for _ in range(args.rounds):
+            for way, paint in ways.items():
+                begin = time.perf_counter()
+                paint()
+                seconds[way].append(time.perf_counter() - begin)
+    print(f"\none face, {args.size} x {args.size}, {runtime.devices_in_words()}\n")
+    print("| way | ms (quartiles) | largest error, of 255 |\n|---|---|---|")
+    for way, times in seconds.items():
+        low, middle, high = np.percentile(times, (25, 50, 75)) * 1000
+        print(f"| {way} | {middle:.0f} ({low:.0f} to {high:.0f}) | {255 * errors[way]:.4f} |")
+
+
+if __name__ == "__main__":
+    cli.run(main)
