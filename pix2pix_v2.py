@@ -276,10 +276,8 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
         seen = conditions(batch)
         target, cmask, cmask2, code = seen["target"], seen["cmask"], seen["cmask2"], seen["code"]
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            maps, maps2 = (
-                tf.concat([seen["masks"], cmask], -1),
-                tf.concat([seen["masks2"], cmask2], -1),
-            )  # (B, S, S, 10) each
+            maps = tf.concat([seen["masks"], cmask], -1)  # (B, S, S, 10)
+            maps2 = tf.concat([seen["masks2"], cmask2], -1)  # (B, S, S, 10)
             if args.norm == "batch":  # its means are of one map's pictures, as published
                 rec, man = (generator([x, code], training=True) for x in (maps, maps2))  # (B, S, S, 3) each
             else:  # one pass saves time

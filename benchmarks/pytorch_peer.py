@@ -6,6 +6,7 @@ random weights here: how long it takes does not depend on them.
 """
 
 import torch
+import torch._functorch.config
 import torch.nn.functional as F
 from torch import nn
 
@@ -163,6 +164,7 @@ class Step:
             torch.optim.Adam(weights, rate, (0.5, 0.999), fused=True) for weights in (self.g_weights, self.d_weights)
         ]
         self.parameters = [sum(weight.numel() for weight in weights) for weights in (self.g_weights, self.d_weights)]
+        torch._functorch.config.donated_buffer = False  # both losses go back through one pass of the discriminator
         self.generator, self.discriminator, self.faces = map(torch.compile, networks) if compiled else networks
         bits = torch.randint(0, 128, (2, batch_size, 1, size, size), dtype=torch.uint8)
         self.batch = (

@@ -1,13 +1,15 @@
 """Run the benchmarks and write benchmarks/RESULTS.md, section by section. Leave the machine alone meanwhile.
 
-python benchmarks/run_all.py                          # what `make bench` does; about an hour on two cores
+python benchmarks/run_all.py                          # what `make bench` does; some hours on two slow cores
 python benchmarks/run_all.py --before ../before       # beside a checkout of another commit, git worktree's or a clone's
 python benchmarks/run_all.py --only Inference         # this section anew; the others stay as they are
 """
 
 import datetime
+import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
 STEP = ["train_step.py", "--only"]
 SECTIONS = {
-    "Training step, 128 x 128, batch 16": [*STEP, ""],
+    "Training step, 128 x 128, batch 16": [*STEP, "pix2pix.py"],
+    "Training step of the other two scripts, 128 x 128, batch 16": [*STEP, "pix2pix_"],
     "Training step, 128 x 128, batch 4": [*STEP, "pix2pix.py", "--batch-size", "4"],
     "Training step, 256 x 256, batch 4": [*STEP, "pix2pix.py", "--size", "256", "--batch-size", "4"],
     "Memory, 256 x 256, batch 16": [
@@ -57,17 +60,21 @@ def processor() -> str:
 def section(title: str, command: list[str]) -> str:
     """Run one benchmark; its heading, command, machine, and what it printed from the line over its table on. Raises
     BadInput."""
-    words = ["python", f"benchmarks/{command[0]}", *(repr(word) if " " in word else word for word in command[1:])]
-    print(f"{title}: {' '.join(words)}", flush=True)
-    done = subprocess.run([sys.executable, HERE / command[0], *command[1:]], stdout=subprocess.PIPE, text=True)
+    words = shlex.join(["python", f"benchmarks/{command[0]}", *command[1:]])
+    print(f"{title}: {words}", flush=True)
+    # each script, and another commit's, turns oneDNN on for itself
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    command = [sys.executable, HERE / command[0], *command[1:]]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        raise BadInput(f"{' '.join(words)} ended with {done.returncode}; the sections before it are in {RESULTS}.")
+        raise BadInput(f"{words} ended with {done.returncode}; the sections before it are in {RESULTS}.")
     lines = done.stdout.strip().splitlines()
     table = next((i for i, line in enumerate(lines) if line.startswith("|")), len(lines))
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow", "keras", "torch", "numpy"))
+    known = {package.name: package.version for package in metadata.distributions()}
+    versions = ", ".join(f"{name} {known[name]}" for name in ("tensorflow", "keras", "torch", "numpy") if name in known)
     about = f"{datetime.date.today()}, commit {(runs.git_commit() or 'unknown')[:7]}, {processor()}, {versions}"
     text = "\n".join(lines[max(0, table - 2) :])
-    return f"## {title}\n\n`{' '.join(words)}`\\\n{about}\n\n{text}\n"
+    return f"## {title}\n\n`{words}`\\\n{about}\n\n{text}\n"
 
 
 def main() -> None:

@@ -162,11 +162,11 @@ def ways(args: Args) -> dict[str, dict]:
     return {name: way for name, way in ways.items() if args.only in name or way["kind"] == "limit"}
 
 
-def run(way: dict, args: Args, precision: str) -> dict:
+def run(way: dict, args: Args, precision: str, environment: dict) -> dict:
     """What a process of its own measured."""
     way = {"checkout": str(HERE.parent.parent)} | way
     way |= {"steps": args.steps, "size": args.size, "batch_size": args.batch_size, "precision": precision}
-    environment = {**os.environ, "TRAIN_STEP_WAY": json.dumps(way), "CUDA_VISIBLE_DEVICES": "-1"}
+    environment = {**environment, "TRAIN_STEP_WAY": json.dumps(way), "CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{way}: {done.stderr[-2000:]}")
@@ -174,18 +174,26 @@ def run(way: dict, args: Args, precision: str) -> dict:
 
 
 def main() -> None:
+    environment = dict(os.environ)  # before runtime adds to it: another commit sets its own
     from facegan import cli, runtime  # first: it sets TensorFlow's environment
 
     # isort: split
     import numpy as np
 
+    from facegan.errors import BadInput
+
     args = cli.parse(Args, description=__doc__)
     precision = runtime.fastest_precision()[0] if args.precision == "auto" else args.precision
-    rounds = [{name: run(way, args, precision) for name, way in ways(args).items()} for _ in range(args.rounds)]
+    rounds = [
+        {name: run(way, args, precision, environment) for name, way in ways(args).items()} for _ in range(args.rounds)
+    ]
     first = rounds[0]
     for recipe in ("--published", "default"):
         same = [x["parameters"] for name, x in first.items() if f"pix2pix.py {recipe}" in name and "before" not in name]
-        assert all(parameters == same[0] for parameters in same), f"the peer is another network: {same}"
+        if any(parameters != same[0] for parameters in same):
+            raise BadInput(
+                f"the peer is another network: it has other numbers of parameters, {same}; mend pytorch_peer.py."
+            )
     limit = np.median([x["the fastest convolution"]["gflop"] / x["the fastest convolution"]["seconds"] for x in rounds])
     print(f"\n{args.size} x {args.size}, batch {args.batch_size}, {precision}, {runtime.devices_in_words()}; ", end="")
     print(f"the fastest convolution: {limit:.0f} GFLOP/s\n")

@@ -92,17 +92,29 @@ def upsample(x, filters: int, upsampling: str, **options):
         return layers.Reshape((2 * h, 2 * w, filters))(keras.ops.transpose(x, (0, 1, 3, 2, 4, 5)))
     if upsampling == "blend":
         x = layers.Conv2D(filters, 3, padding="same", kernel_initializer=initializer(), **options)(x)
-        return enlarge(x)
-    x = enlarge(x)
+        return Enlarge()(x)
+    x = Enlarge()(x)
     return layers.Conv2D(filters, 3, padding="same", kernel_initializer=initializer(), **options)(x)
 
 
-def enlarge(x):
-    """Double by bilinear interpolation: (B, H, W, C) -> (B, 2H, 2W, C)."""
-    if keras.config.floatx() == "float64":
-        return resize(x, 2 * x.shape[1])
-    # in float32, as TensorFlow computes it anyway: in 16 bits XLA cannot compile its gradient
-    return layers.UpSampling2D(interpolation="bilinear", dtype="float32")(x)
+class Enlarge(layers.Layer):
+    """Double by bilinear interpolation: (B, H, W, C) -> (B, 2H, 2W, C), in x's own type."""
+
+    def __init__(self):
+        super().__init__(dtype=keras.config.floatx(), autocast=False)
+
+    def compute_output_spec(self, x):
+        b, h, w, c = x.shape
+        return keras.KerasTensor((b, 2 * h, 2 * w, c), x.dtype)
+
+    def call(self, x):
+        # in float32, as TensorFlow computes it anyway: in 16 bits XLA cannot compile its gradient
+        return tf.cast(resize(tf.cast(x, self.dtype), 2 * x.shape[1]), x.dtype)
+
+    def portable(self, x):
+        if keras.config.floatx() == "float64":
+            return resize(x, 2 * x.shape[1])
+        return layers.UpSampling2D(interpolation="bilinear")(x)
 
 
 def resize(x, side: int):
@@ -125,7 +137,7 @@ def modulation(x, code, masks=None) -> list:
     _, h, _, c = x.shape
     r, full = 1 if masks is None else masks.shape[-1], keras.config.floatx()
     changes = layers.Dense(2 * c * r, kernel_initializer=initializer(), dtype=full)(code)  # (B, 2 C R)
-    changes = layers.Reshape((r, 2 * c))(changes)
+    changes = layers.Reshape((r, 2 * c), dtype=full)(changes)
     if masks is None:
         return [changes]
     shares = layers.AveragePooling2D(masks.shape[1] // h, dtype=full)(masks)  # (B, H, W, R)

@@ -84,7 +84,7 @@ class Checkpoints:
         if ours != theirs and sorted(ours) == sorted(theirs):
             raise BadInput(
                 f"{path} is of an earlier version, whose networks had their weights in another order: to test it or go "
-                f"on, check out the commit in {self.folder.parent / 'starts.json'}; or train into a new --run."
+                f"on, check out a commit that {self.folder.parent / 'starts.json'} names; or train into a new --run."
             )
         if all(types[key] == tf.as_dtype(variable.dtype) for key, variable in saved.items()):
             self.checkpoint.restore(path).expect_partial().assert_existing_objects_matched()
@@ -159,5 +159,9 @@ def update_average(average: keras.Model, network: keras.Model, decay: float, ste
     """
     step = tf.cast(step, keras.config.floatx())
     share = 1 - tf.minimum(tf.cast(decay, step.dtype), (1.0 + step) / (10.0 + step))
+
+    def update(m, v):
+        return m.assign_sub(share * (m - v)) if decay else m.assign(v)
+
     for mean, value in zip(average.weights, network.weights, strict=True):
-        runtime.strategy().extended.update(mean.value, lambda m, v: m.assign_sub(share * (m - v)), args=(value.value,))
+        runtime.strategy().extended.update(mean.value, update, args=(value.value,))

@@ -30,7 +30,7 @@ class GroupNorm(layers.Layer):
         pixels = tf.reshape(x, (-1, h * w, c))
         # as tensors: a gradient by hand is not defined for the variables of several devices
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
-        weights = gamma, beta, averaging(c, self.groups, self.dtype)
+        weights = gamma, beta, averaging(c, self.groups)
         if modulation is None:
             y = group_norm(pixels, *weights)
         else:
@@ -69,34 +69,41 @@ EPSILON = 1e-3
 """Keras's, added to variances."""
 
 
-def averaging(channels: int, groups: int, dtype: str) -> tf.Tensor:
-    """(C, C): a product with it gives every channel the mean of its group."""
+def averaging(channels: int, groups: int) -> tf.Tensor:
+    """(C, C): a product with it gives every channel the mean of its group. In float64, which GPUs do not shorten."""
     n = channels // groups
-    return tf.constant(np.kron(np.eye(groups), np.full((n, n), 1 / n)), dtype)
+    return tf.constant(np.kron(np.eye(groups), np.full((n, n), 1 / n)))
 
 
 class Moments:
-    """Of x (B, N, C): scale and shift (B, 1, C) such that x * scale + shift is normalised by groups of channels, times
-    gamma plus beta; and the gradients through them. In gamma's type; from two passes over x."""
+    """Of x (B, N, C): x less the mean of its group of channels, in x's type; the scale and shift (B, 1, C) with which
+    that becomes normalised x times gamma plus beta; and the gradients through them.
+
+    Without the mean first, 16 bits would lose what a group differs in where it is far from 0. In gamma's type.
+    """
 
     def __init__(self, x, gamma, beta, average):
         self.n, self.gamma, self.average = x.shape[1], gamma, average
-        wide = tf.cast(x, gamma.dtype)
-        mean = tf.reduce_mean(wide, 1, keepdims=True)  # (B, 1, C)
-        variance = tf.reduce_mean(tf.math.squared_difference(wide, mean), 1, keepdims=True)  # (B, 1, C)
-        self.mean = mean @ average  # (B, 1, C), as all that follow
-        variance = (variance + tf.math.squared_difference(mean, self.mean)) @ average
+        mean = self.over_groups(tf.reduce_mean(tf.cast(x, gamma.dtype), 1, keepdims=True))  # (B, 1, C)
+        rounded = tf.cast(mean, x.dtype)
+        self.centred = x - rounded  # (B, N, C)
+        self.mean = mean - tf.cast(rounded, gamma.dtype)  # what the rounding left of it, (B, 1, C)
+        squares = tf.reduce_mean(tf.square(tf.cast(self.centred, gamma.dtype)), 1, keepdims=True)
+        variance = self.over_groups(squares) - tf.square(self.mean)
         self.inverse = tf.math.rsqrt(variance + EPSILON)
         self.scale = self.inverse * gamma
         self.shift = beta - self.mean * self.scale
 
+    def over_groups(self, values):
+        """(B, 1, C) -> (B, 1, C): the mean of each channel's group."""
+        return tf.cast(tf.cast(values, tf.float64) @ self.average, values.dtype)
+
     def gradients(self, d_scale, d_shift):
-        """Those of the loss by scale and shift -> what x adds to it through them, x * slope + intercept, both
+        """Those of the loss by scale and shift -> what x adds to it through them, centred * slope + intercept, both
         (B, 1, C); and the gradients by gamma and beta, (C,)."""
         d_scale -= self.mean * d_shift
-        d_variance = self.inverse**3 * self.gamma * d_scale
-        slope = d_variance @ (-1 / self.n * self.average)
-        intercept = (self.scale * d_shift) @ (-1 / self.n * self.average) - slope * self.mean
+        slope = self.over_groups(self.inverse**3 * self.gamma * d_scale) / -self.n
+        intercept = self.over_groups(self.scale * d_shift) / -self.n - slope * self.mean
         return slope, intercept, tf.reduce_sum(self.inverse * d_scale, (0, 1)), tf.reduce_sum(d_shift, (0, 1))
 
 
@@ -108,12 +115,13 @@ def group_norm(x, gamma, beta, average):
     scale, shift = tf.cast(moments.scale, x.dtype), tf.cast(moments.shift, x.dtype)  # (B, 1, C)
 
     def gradient(dy):
-        d_scale = tf.reduce_sum(tf.cast(dy * x, gamma.dtype), 1, keepdims=True)  # (B, 1, C)
+        d_scale = tf.reduce_sum(tf.cast(dy * moments.centred, gamma.dtype), 1, keepdims=True)  # (B, 1, C)
         d_shift = tf.reduce_sum(tf.cast(dy, gamma.dtype), 1, keepdims=True)
         slope, intercept, d_gamma, d_beta = moments.gradients(d_scale, d_shift)
-        return dy * scale + x * tf.cast(slope, x.dtype) + tf.cast(intercept, x.dtype), d_gamma, d_beta, None
+        dx = dy * scale + moments.centred * tf.cast(slope, x.dtype) + tf.cast(intercept, x.dtype)
+        return dx, d_gamma, d_beta, None
 
-    return x * scale + shift, gradient
+    return moments.centred * scale + shift, gradient
 
 
 @tf.custom_gradient
@@ -121,9 +129,9 @@ def modulated_group_norm(x, gamma, beta, average, modulation, shares):
     """group_norm(), and then each pixel times 1 + gain, plus offset: x (B, N, C), modulation (B, R, 2 C), of which the
     first C are gains, shares (B, N, R + 1), the last of which is 1 -> (B, N, C). shares get no gradient.
 
-    Both are one product and one sum a pixel: x * (shares @ factors) + shares @ summands.
+    Both are one product and one sum a pixel: x less its mean * (shares @ factors) + shares @ summands.
     """
-    regions = modulation.shape[1]
+    regions, root = modulation.shape[1], x.shape[1] ** 0.5
     moments = Moments(x, gamma, beta, average)
     scale, shift = moments.scale, moments.shift  # (B, 1, C)
     gain, offset = tf.split(modulation, 2, -1)  # (B, R, C) each
@@ -131,19 +139,23 @@ def modulated_group_norm(x, gamma, beta, average, modulation, shares):
     summands = tf.concat([shift * gain + offset, shift], 1)  # (B, R + 1, C)
     factor = shares @ tf.cast(factors, x.dtype)  # (B, N, C)
 
+    def over_pixels(values):
+        """(B, N, C) -> (B, R + 1, C), its sums over each region. Divided by the root of N, none is too large for 16
+        bits."""
+        sums = tf.matmul(shares / tf.cast(root, x.dtype), values, transpose_a=True)
+        return tf.cast(sums, gamma.dtype) * tf.cast(root, gamma.dtype)
+
     def gradient(dy):
-        d_factors = tf.cast(tf.matmul(shares, dy * x, transpose_a=True), gamma.dtype)  # (B, R + 1, C)
-        d_summands = tf.cast(tf.matmul(shares, dy, transpose_a=True), gamma.dtype)
-        d_factors, d_scale = tf.split(d_factors, [regions, 1], 1)  # (B, R, C), (B, 1, C)
-        d_offset, d_shift = tf.split(d_summands, [regions, 1], 1)
+        d_factors, d_scale = tf.split(over_pixels(dy * moments.centred), [regions, 1], 1)  # (B, R, C), (B, 1, C)
+        d_offset, d_shift = tf.split(over_pixels(dy), [regions, 1], 1)
         d_scale += tf.reduce_sum(gain * d_factors, 1, keepdims=True)
         d_shift += tf.reduce_sum(gain * d_offset, 1, keepdims=True)
         d_modulation = tf.concat([scale * d_factors + shift * d_offset, d_offset], -1)
         slope, intercept, d_gamma, d_beta = moments.gradients(d_scale, d_shift)
-        dx = dy * factor + x * tf.cast(slope, x.dtype) + tf.cast(intercept, x.dtype)
+        dx = dy * factor + moments.centred * tf.cast(slope, x.dtype) + tf.cast(intercept, x.dtype)
         return dx, d_gamma, d_beta, None, d_modulation, None
 
-    return x * factor + shares @ tf.cast(summands, x.dtype), gradient
+    return moments.centred * factor + shares @ tf.cast(summands, x.dtype), gradient
 
 
 class BatchNorm(layers.BatchNormalization):

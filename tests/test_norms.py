@@ -65,7 +65,7 @@ def test_group_norm_is_its_formula(groups, side, dtype):
     layer.build(x.shape)
 
     def ours(x, gamma, beta):
-        average = norms.averaging(32, groups, layer.dtype)
+        average = norms.averaging(32, groups)
         weights = tf.cast(gamma, layer.dtype), tf.cast(beta, layer.dtype)
         return tf.reshape(norms.group_norm(tf.reshape(x, (3, side**2, 32)), *weights, average), x.shape)
 
@@ -115,6 +115,59 @@ def test_batch_norm_is_keras_own(dtype):
     assert_near(ours.get_weights(), keras_own.get_weights(), dtype)
     assert ours(x).dtype == dtype
     assert_near([tf.cast(ours(x), tf.float64).numpy()], [tf.cast(keras_own(x), tf.float64).numpy()], dtype)
+
+
+@pytest.mark.parametrize("mean", [5, -30])
+def test_a_mean_far_from_0_costs_no_digits(mean, dtype):
+    """In 16 bits x itself is rounded; what is computed of it then is not much worse. The mean of all errors counts."""
+    x = tf.cast(numbers((3, 6, 6, 32), 1) + mean, dtype)
+    layer = norms.GroupNorm(4)
+    layer.build(x.shape)
+    modulation, shares = 0.5 * numbers((3, 7, 64), 2), tf.abs(numbers((3, 6, 6, 7), 3))
+
+    def ours(x, modulation):
+        return layer(x, tf.cast(modulation, layer.dtype), tf.cast(shares, layer.dtype))
+
+    def plain(x, modulation):
+        weights = [tf.cast(weight, tf.float64) for weight in (layer.gamma, layer.beta)]
+        normalised = plain_group_norm(tf.cast(x, tf.float64), *weights, 4)
+        return plain_modulation(normalised, *tf.split(modulation, 2, -1), shares)
+
+    for found, wanted in zip(*(values_and_gradients(f, x, modulation) for f in (ours, plain)), strict=True):
+        assert np.sqrt(np.mean((found - wanted) ** 2)) < 0.2 * ROUNDING[dtype] * np.sqrt(np.mean(wanted**2))
+
+
+@pytest.mark.parametrize("masks", [True, False])
+@pytest.mark.parametrize("upsampling", ["blend", "resize", "subpixel", "transpose"])
+def test_a_level_up_is_modulated_in_every_precision(upsampling, masks, dtype):
+    inputs = [keras.Input((4, 4, 8)), keras.Input((5,)), keras.Input((8, 8, 3))]
+    x = blocks.up(inputs[0], 16, "group", upsampling, 0.0, inputs[1], inputs[2] if masks else None)
+    model = keras.Model(inputs, x)
+    assert {layer.output.dtype for layer in model.layers if isinstance(layer, norms.GroupNorm)} == {dtype}
+    batch = [tf.cast(numbers((2, *x.shape[1:]), i), keras.config.floatx()) for i, x in enumerate(inputs)]
+    batch[2] = tf.abs(batch[2])
+
+    @tf.function(autograph=False)
+    def gradients():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.cast(model(batch), tf.float32) ** 2)
+        return tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+
+    for gradient in gradients():
+        assert np.isfinite(gradient).all()
+        assert np.any(gradient)
+
+
+def test_sums_over_regions_do_not_overflow_float16():
+    if not runtime.speedup("float16"):
+        pytest.skip("TensorFlow cannot compute in float16 on this CPU")
+    runtime.set_precision("mixed_float16")
+    layer, x = norms.GroupNorm(1), tf.cast(numbers((1, 128, 128, 8), 1), tf.float16)
+    modulation, shares = tf.zeros((1, 1, 16)), tf.ones((1, 128, 128, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(modulation)
+        loss = tf.reduce_sum(tf.cast(layer(x, modulation, shares), tf.float32)) * 5
+    np.testing.assert_allclose(tape.gradient(loss, modulation)[0, 0, 8:], 5 * 128**2, rtol=1e-3)
 
 
 @pytest.mark.parametrize("masks", [True, False])

@@ -135,7 +135,7 @@ def test_resizing_is_tensorflows_in_both_precisions(size, side):
     expected = tf.image.resize(x, (side, side))
     np.testing.assert_array_equal(blocks.resize(x, side), expected)
     if side == 2 * size:
-        np.testing.assert_array_equal(blocks.enlarge(x), expected)
+        np.testing.assert_array_equal(blocks.Enlarge()(x), expected)
     runtime.set_precision("float64")
     np.testing.assert_allclose(blocks.resize(tf.cast(x, tf.float64), side), expected, atol=1e-5)
 

@@ -348,7 +348,9 @@ def test_weights_in_another_order_are_refused_in_a_sentence(tmp_path):
     before = files(tmp_path)
     network.variables.reverse()
     for required in (True, False):
-        with pytest.raises(BadInput, match=r"another order: .* commit in .*starts\.json; or train into a new --run"):
+        with pytest.raises(
+            BadInput, match=r"another order: .* commit that .*starts\.json names; or train into a new --run"
+        ):
             checkpoints.Checkpoints(tmp_path, generator=network).restore(required)
     assert files(tmp_path) == before
 
@@ -361,6 +363,9 @@ def test_moving_average_by_hand():
     np.testing.assert_allclose(average.get_weights()[1], [2.7])
     checkpoints.update_average(average, network, 0.75, tf.constant(1000))  # 0.75 kept
     np.testing.assert_allclose(average.get_weights()[1], [0.75 * 2.7 + 0.25 * 3])
+    network.set_weights([np.array([[1 / 3]]), np.array([1e-9])])
+    checkpoints.update_average(average, network, 0.0, tf.constant(1000))  # the last weights, to the bit
+    assert [w.tolist() for w in average.get_weights()] == [w.tolist() for w in network.get_weights()]
 
 
 # --- flags ------------------------------------------------------------------------------------------------------------
