@@ -66,7 +66,7 @@ def noise(size: int, batch_size: int) -> dict:
     return {name: tf.constant(value) for name, value in batch.items()}
 
 
-def our_step(script: str, published: bool, size: int, batch_size: int, precision: str):
+def our_step(script: str, published: bool, size: int, batch_size: int, precision: str, xla: str = "off"):
     """A script's own train_step on a batch of noise, its networks, and GFLOP a step."""
     from facegan import runtime  # first: it sets TensorFlow's environment
 
@@ -81,8 +81,8 @@ def our_step(script: str, published: bool, size: int, batch_size: int, precision
     args = replace(args, **script.PUBLISHED) if published else args
     runtime.start(args)
     state, batch = script.State(args), noise(size, batch_size)
-    train_step = script.make_train_step(args, state, runtime.strategy(), "off")
-    gflop = convolutions(train_step.get_concrete_function(batch, tf.constant(0)).graph) / 1e9
+    train_step = script.make_train_step(args, state, runtime.strategy(), xla)
+    gflop = convolutions(train_step.get_concrete_function(batch, tf.constant(0)).graph) / 1e9  # 0 where XLA has them
     networks = state.generator, state.discriminator
     parameters = [sum(weight.value.shape.num_elements() for weight in net.trainable_weights) for net in networks]
     return lambda: float(train_step(batch, tf.constant(0))["g"]), parameters, gflop
@@ -159,6 +159,7 @@ def ways(args: Args) -> dict[str, dict]:
             ways[f"{script}.py {recipe}"] = way
             if args.before:
                 ways[f"{script}.py {recipe}, before"] = way | {"checkout": str(args.before.resolve())}
+    ways["pix2pix.py default, XLA"] = {"kind": "ours", "script": "pix2pix", "published": False, "xla": "on"}
     return {name: way for name, way in ways.items() if args.only in name or way["kind"] == "limit"}
 
 
