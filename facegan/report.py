@@ -137,8 +137,8 @@ def describe_run(
 
     passes: network -> how often a step calls it on a whole batch; judged: how often dlib's network sees one. Memory is
     an estimate: every layer's output of every pass is kept for the backward pass; weights, two moments of Adam,
-    gradients and the moving average in float32; 0.2 GB of workspace. Between 64 and 256 px on a CPU it was 0.9 to 1.1
-    of what training in float32 took.
+    gradients and the moving average in float32; 0.2 GB of workspace. On a CPU, at 128 px in float32, the
+    process took 0.8 to 0.9 GB more.
     """
     per_device = args.batch_size // runtime.strategy().num_replicas_in_sync
     full = 8 if args.precision == "float64" else 4
