@@ -60,7 +60,7 @@ def profile(size: int, batch_size: int, published: bool, precision: str) -> Coun
         for line in plane.lines:
             for event in line.events:
                 name, _, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                if name and "::" not in name and kind.isidentifier():  # "name of the node:kind of operation"
+                if name and not name.endswith(":") and kind.isidentifier():  # "name of the node:kind of operation"
                     milliseconds[kind.removeprefix("_Mkl").removeprefix("Native")] += event.duration_ps / 1e9 / STEPS
     return milliseconds
 
