@@ -142,8 +142,8 @@ def describe_run(
     """
     per_device = args.batch_size // runtime.strategy().num_replicas_in_sync
     full = 8 if args.precision == "float64" else 4
-    bytes_a_number = 3 if args.precision.startswith("mixed") else full  # normalisation and resizing stay in float32
-    weights, outputs = 0, full * judged * dlibnet.OUTPUTS * per_device
+    bytes_a_number = 3 if args.precision.startswith("mixed") else full  # a part of a layer's work stays in float32
+    weights, outputs = 0, bytes_a_number * judged * dlibnet.OUTPUTS * per_device
     for network, times in passes.items():
         shapes = [tuple(t.shape[1:]) for layer in network.layers for t in tree.flatten(layer.output)]
         numbers = sum(math.prod(shape) for shape in shapes)
