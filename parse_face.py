@@ -46,6 +46,7 @@ from facegan import (
     regions,
     report,
     runs,
+    steps,
 )
 from facegan.errors import BadInput
 
@@ -231,14 +232,15 @@ class State:
     def __init__(self, args: Args):
         self.parser, self.average = Parser(args), Parser(args)
         self.average.set_weights(self.parser.get_weights())
-        self.optimizer = runtime.optimizer(args.learning_rate, args.beta1)
-        self.optimizer.build(self.parser.trainable_variables)
-        self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
+        self.optimizer = steps.optimizer(self.parser.trainable_variables, args.learning_rate, args.beta1)
+        self.checkpoints = checkpoints.Checkpoints(
+            args.run, parser=self.parser, average=self.average, optimizer=self.optimizer
+        )
 
 
-def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
+def make_train_step(args: Args, state: State):
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
-    parser = state.parser
+    parser, devices = state.parser, runtime.strategy().num_replicas_in_sync
 
     def gradients(batch: dict) -> tuple[dict, list]:
         """Losses of a device's part of the batch, and what they contribute to the gradients."""
@@ -247,25 +249,12 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             ce, dice = cross_entropy(batch["labels"], logits), dice_loss(batch["labels"], logits)
             loss = ce + args.lambda_ * dice
             # each device adds its part to a mean over the whole batch; scaled under float16 only
-            part = state.optimizer.scale_loss(loss / strategy.num_replicas_in_sync)
+            part = state.optimizer.scale_loss(loss / devices)
         losses = {"loss": loss, "ce": ce, "dice": dice, "accuracy": accuracy(batch["labels"], logits)}
-        return losses, tape.gradient(part, parser.trainable_variables)
+        return losses, [tape.gradient(part, parser.trainable_variables)]
 
-    if xla == "on":
-        gradients = tf.function(gradients, jit_compile=True, autograph=False)
-
-    def replica_step(batch: dict) -> dict[str, tf.Tensor]:
-        losses, parts = gradients(batch)
-        state.optimizer.apply_gradients(zip(parts, parser.trainable_variables, strict=True))
-        return losses
-
-    @tf.function(autograph=False)  # nothing to convert, and looking for it takes seconds
-    def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
-        losses = strategy.run(replica_step, args=(batch,))
-        checkpoints.update_average(state.average, parser, args.ema_decay, step)
-        return runtime.mean_losses(losses)
-
-    return train_step
+    average = state.average, parser, args.ema_decay
+    return steps.compiled(gradients, [(state.optimizer, parser)], average, args.xla, state.checkpoints.variables)
 
 
 def train(args: Args) -> None:
@@ -275,21 +264,24 @@ def train(args: Args) -> None:
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
     shown = shown_batch(records, faces)
 
-    def epoch_batches(epoch: int, first_step: int, context) -> tf.data.Dataset:
-        return training_batches(args, records, train_numbers, epoch, first_step, context)
-
-    with loop.training(args, (train_numbers, test_numbers), State, make_train_step, epoch_batches) as run:
-        whole = float32_parser(args)
-        for batch in run.batches():
-            losses = run.train_step(batch, tf.constant(run.step))
-            run.finish_step(losses)
-            if run.saved:
-                write_parser(args.run, whole, run.state.average)
-            if run.shows:
-                run.show(grid(parse(run.state.average, shown), captions))
+    with runtime.strategy().scope():
+        state = State(args)
+    with loop.training(args, state.checkpoints, train_numbers, test_numbers) as training:
+        train_step, whole = make_train_step(args, state), float32_parser(args)
+        for epoch, first_step in training.epochs():
+            epoch_batches = partial(training_batches, args, records, train_numbers, epoch, first_step)
+            for batch in runtime.strategy().distribute_datasets_from_function(epoch_batches):
+                losses = train_step(batch, tf.constant(training.step))
+                training.finish_step(losses)  # counts, logs, saves
+                if training.saved:
+                    write_parser(args.run, whole, state.average)
+                if training.stopped:
+                    break
+            if training.epoch_ended and runtime.is_chief():
+                training.show(grid(parse(state.average, shown), captions))
         # a kill may have come between a checkpoint and this
-        if runtime.is_chief() and not has_weights(args.run, run.state.average.get_weights()):
-            write_parser(args.run, whole, run.state.average)
+        if runtime.is_chief() and not has_weights(args.run, state.average.get_weights()):
+            write_parser(args.run, whole, state.average)
 
 
 def float32_parser(args: Args) -> keras.Model:
@@ -327,7 +319,11 @@ def shown_batch(records, faces: list[np.ndarray]) -> dict:
 
 def dry_run(args: Args) -> None:
     """Print what --train would do."""
-    loop.dry_run(args, splits(args), State, {"parser": 1})
+    train_numbers, test_numbers = splits(args)
+    pipeline.check_size(args.data, args.size)
+    with runtime.strategy().scope():
+        state = State(args)
+    report.describe_run(args, train_numbers, test_numbers, {state.parser: 1})
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------

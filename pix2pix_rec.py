@@ -16,6 +16,7 @@ from facegan import runtime  # first: it sets TensorFlow's environment
 
 # isort: split
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,7 +26,7 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, dlibnet, loop, pipeline, prepared, report, runs
+from facegan import blocks, checkpoints, cli, dlibnet, loop, pipeline, prepared, report, runs, steps
 from facegan.regions import REGIONS
 
 
@@ -63,6 +64,8 @@ class Args(runs.TrainingArgs):
     2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
     face_id_scale: float = 24.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
+    discriminator_width: int = 64
+    """filters of the discriminator's first layer; the others have 2, 4 and 8 times as many"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
     norm: Literal["group", "batch", "instance"] = "group"
@@ -124,21 +127,21 @@ def batches(records: pipeline.Records, numbers, flips, batch_size: int) -> tf.da
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def conditions(batch: dict) -> dict:
-    """What the networks see of a batch: its masks, colour map, code, and the target, the whole photograph."""
+def network_inputs(batch: dict) -> dict[str, tf.Tensor]:
+    """What the networks see of a batch: masks, colour map, code, and the photograph in 0..1, which is the target."""
     masks = pipeline.unpack_masks(batch["bits"])  # (B, S, S, 7)
     return {
-        "target": tf.cast(batch["image"], keras.config.floatx()) / 255,
         "masks": masks,
         "cmask": pipeline.color_map(masks, batch["colors"]),  # (B, S, S, 3)
         "code": tf.concat([tf.reshape(batch["colors"], (-1, pipeline.COLORS)), batch["face_id"]], -1),  # (B, 149)
+        "photo": tf.cast(batch["image"], keras.config.floatx()) / 255,  # (B, S, S, 3)
     }
 
 
-def generator_inputs(args: Args, seen: dict) -> list[tf.Tensor]:
-    """What Generator() takes, from conditions()."""
-    inputs = [tf.concat([seen["masks"], seen["cmask"]], -1), seen["code"]]
-    return [*inputs, seen["target"]] if args.condition == "pair" else inputs
+def generator_inputs(args: Args, inputs: dict) -> list[tf.Tensor]:
+    """What Generator() takes, from network_inputs()."""
+    maps = tf.concat([inputs["masks"], inputs["cmask"]], -1)  # (B, S, S, 10)
+    return [maps, inputs["code"], inputs["photo"]] if args.condition == "pair" else [maps, inputs["code"]]
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------
@@ -178,10 +181,10 @@ def Generator(args: Args) -> keras.Model:
         areas = layers.Concatenate()([masks, background])  # (B, S, S, 8)
         styles = style_codes(args, inputs[-1], areas)  # (B, 8, style)
         code = layers.Concatenate()([code, layers.Flatten()(styles)])  # (B, 149 + 8 * style)
-        painted = layers.Reshape((-1, len(REGIONS) + 1))(areas / keras.ops.sum(areas, -1, keepdims=True))
-        painted = keras.ops.matmul(painted, layers.Dense(16, dtype=keras.config.floatx())(styles))  # (B, S*S, 16)
-        painted = layers.Reshape((args.size, args.size, 16))(painted)  # each pixel shows its areas' styles
-        x = layers.Concatenate()([x, painted])  # (B, S, S, 26)
+        shares = layers.Reshape((-1, len(REGIONS) + 1))(areas / keras.ops.sum(areas, -1, keepdims=True))  # (B, S*S, 8)
+        style_map = keras.ops.matmul(shares, layers.Dense(16, dtype=keras.config.floatx())(styles))  # (B, S*S, 16)
+        style_map = layers.Reshape((args.size, args.size, 16))(style_map)  # each pixel shows its areas' styles
+        x = layers.Concatenate()([x, style_map])  # (B, S, S, 26)
     for i, width in enumerate(widths):
         x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
         skips.append(x)
@@ -202,17 +205,18 @@ def Generator(args: Args) -> keras.Model:
 
 
 def Discriminator(args: Args) -> keras.Model:
-    """70 x 70 PatchGAN: masks (B, S, S, 7), picture (B, S, S, 3) -> logits (B, S/8 - 2, S/8 - 2, 1), one a patch."""
+    """70 x 70 PatchGAN: masks (B, S, S, 7), picture (B, S, S, 3) -> logits (B, S/8 - 2, S/8 - 2, 1), one a patch.
+    W is --discriminator-width."""
     masks = layers.Input((args.size, args.size, len(REGIONS)))
     picture = layers.Input((args.size, args.size, 3))
+    w, norm = args.discriminator_width, args.norm
     x = layers.Concatenate()([masks, picture])  # (B, S, S, 10)
-    x = blocks.down(x, 64, "none")  # (B, S/2, S/2, 64)
-    x = blocks.down(x, 128, args.norm)  # (B, S/4, S/4, 128)
-    x = blocks.down(x, 256, args.norm)  # (B, S/8, S/8, 256)
-    x = layers.ZeroPadding2D()(x)  # (B, S/8 + 2, S/8 + 2, 256)
-    x = layers.Conv2D(512, 4, use_bias=False, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 1, S/8 - 1, 512)
-    x = layers.LeakyReLU(0.2)(blocks.normalise(x, args.norm))  # (B, S/8 - 1, S/8 - 1, 512)
-    x = layers.ZeroPadding2D()(x)  # (B, S/8 + 1, S/8 + 1, 512)
+    x = blocks.down(x, w, "none")  # (B, S/2, S/2, W)
+    x = blocks.down(x, 2 * w, norm)  # (B, S/4, S/4, 2 W)
+    x = blocks.down(x, 4 * w, norm)  # (B, S/8, S/8, 4 W)
+    x = layers.ZeroPadding2D()(x)  # (B, S/8 + 2, S/8 + 2, 4 W)
+    x = blocks.convolve(x, 8 * w, 4, 1, norm, "valid")  # (B, S/8 - 1, S/8 - 1, 8 W)
+    x = layers.ZeroPadding2D()(x)  # (B, S/8 + 1, S/8 + 1, 8 W)
     x = layers.Conv2D(1, 4, kernel_initializer=blocks.initializer())(x)  # (B, S/8 - 2, S/8 - 2, 1)
     logits = layers.Activation("linear", dtype=keras.config.floatx())(x)
     return keras.Model([masks, picture], logits, name="discriminator")
@@ -222,19 +226,44 @@ def Discriminator(args: Args) -> keras.Model:
 
 
 def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """Binary cross-entropy of patches that should be found real, or fake (pix2pix, equation 1)."""
+    """Binary cross-entropy of logits that should say real, or fake (pix2pix, equation 1)."""
     labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
 
 
 def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """The share of patches that the discriminator judges right."""
+    """The share of logits with the right sign."""
     return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
 
 
 def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tensor:
     """L1 between the photograph and the reconstruction, both (B, S, S, 3)."""
     return tf.reduce_mean(tf.abs(target - reconstruction))
+
+
+def identity_loss(network: dlibnet.FaceNetwork, face_id: tf.Tensor, picture: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
+    """Squared distance between face IDs (B, 128) and the descriptors of pictures, mean over faces. picture, colors:
+    (B, S, S, 3) in 0..1.
+
+    The network judges the picture's brightness in the colours of another one, the colour map: so the loss moves light
+    and shade alone. With the picture itself for colors it sees everything, and the generator pleases it with colours:
+    blue eyes, red and yellow lines along lids and lips.
+    """
+    shaded = colors + tf.reduce_mean(picture - colors, -1, keepdims=True)  # (B, S, S, 3)
+    return tf.reduce_mean(tf.reduce_sum((face_id - network.descriptors(shaded)) ** 2, -1))
+
+
+def perceptual_loss(network: dlibnet.FaceNetwork, target: tf.Tensor, picture: tf.Tensor) -> tf.Tensor:
+    """Squared difference between the features of the first three levels, each place's vector of length 1 as in LPIPS
+    (Zhang et al., CVPR 2018), but without linear layers: mean over places and levels, 0..4.
+
+    target, picture: whole pictures (B, S, S, 3) in 0..1. These levels see hair and clothes as well as faces.
+    """
+    losses = []
+    for a, b in zip(network.features(target, 3), network.features(picture, 3), strict=True):  # (B, H, W, C) each
+        difference = tf.math.l2_normalize(a, -1, 1e-6) - tf.math.l2_normalize(b, -1, 1e-6)
+        losses.append(tf.reduce_mean(tf.reduce_sum(difference**2, -1)))
+    return tf.add_n(losses) / len(losses)
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -246,64 +275,58 @@ class State:
     def __init__(self, args: Args):
         self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
         self.average.set_weights(self.generator.get_weights())
-        self.generator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
-        self.discriminator_optimizer = runtime.optimizer(args.discriminator_learning_rate, args.beta1)
-        self.generator_optimizer.build(self.generator.trainable_variables)
-        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
-        self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
+        weights = self.generator.trainable_variables
+        self.generator_optimizer = steps.optimizer(weights, args.learning_rate, args.beta1)
+        weights = self.discriminator.trainable_variables
+        self.discriminator_optimizer = steps.optimizer(weights, args.discriminator_learning_rate, args.beta1)
+        self.checkpoints = checkpoints.Checkpoints(
+            args.run,
+            generator=self.generator,
+            average=self.average,
+            discriminator=self.discriminator,
+            generator_optimizer=self.generator_optimizer,
+            discriminator_optimizer=self.discriminator_optimizer,
+        )
 
 
-def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
+def make_train_step(args: Args, state: State):
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
     generator, discriminator = state.generator, state.discriminator
-    faces = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
+    devices = runtime.strategy().num_replicas_in_sync
+    face_network = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
     weights = {"gan": 1.0, "l1": args.lambda_}
     weights |= {"identity": args.identity, "perceptual": args.perceptual}
 
-    def gradients(batch: dict) -> tuple[dict, list, list]:
+    def gradients(batch: dict) -> tuple[dict, list]:
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
-        seen = conditions(batch)
-        target, masks = seen["target"], seen["masks"]
+        inputs = network_inputs(batch)
+        target, masks, cmask = inputs["photo"], inputs["masks"], inputs["cmask"]
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            rec = generator(generator_inputs(args, seen), training=True)  # (B, S, S, 3)
+            rec = generator(generator_inputs(args, inputs), training=True)  # (B, S, S, 3)
             real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
             rec_logits = discriminator([masks, rec], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
 
             losses = {"gan": gan_loss(rec_logits, True), "l1": reconstruction_loss(target, rec)}
             if args.identity:
-                colors = seen["cmask"] if args.identity_sees == "light" else rec
-                losses["identity"] = faces.identity_loss(batch["face_id"], rec, colors)
+                colors = cmask if args.identity_sees == "light" else rec
+                losses["identity"] = identity_loss(face_network, batch["face_id"], rec, colors)
             if args.perceptual:
-                losses["perceptual"] = faces.perceptual_loss(target, rec)
+                losses["perceptual"] = perceptual_loss(face_network, target, rec)
             g_loss = sum(weights[name] * loss for name, loss in losses.items())
             d_loss = gan_loss(real_logits, True) + gan_loss(rec_logits, False)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
-            g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
-            d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
+            g_part = state.generator_optimizer.scale_loss(g_loss / devices)
+            d_part = state.discriminator_optimizer.scale_loss(d_loss / devices)
         losses = {"g": g_loss, "d": d_loss, **losses}
         losses |= {"acc_real": accuracy(real_logits, True), "acc_fake": accuracy(rec_logits, False)}
-        return (
-            losses,
+        return losses, [
             generator_tape.gradient(g_part, generator.trainable_variables),
             discriminator_tape.gradient(d_part, discriminator.trainable_variables),
-        )
+        ]
 
-    if xla == "on":
-        gradients = tf.function(gradients, jit_compile=True, autograph=False)
-
-    def replica_step(batch: dict) -> dict[str, tf.Tensor]:
-        losses, g_gradients, d_gradients = gradients(batch)
-        state.generator_optimizer.apply_gradients(zip(g_gradients, generator.trainable_variables, strict=True))
-        state.discriminator_optimizer.apply_gradients(zip(d_gradients, discriminator.trainable_variables, strict=True))
-        return losses
-
-    @tf.function(autograph=False)  # nothing to convert, and looking for it takes seconds
-    def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
-        losses = strategy.run(replica_step, args=(batch,))
-        checkpoints.update_average(state.average, generator, args.ema_decay, step)
-        return runtime.mean_losses(losses)
-
-    return train_step
+    updates = (state.generator_optimizer, generator), (state.discriminator_optimizer, discriminator)
+    average = state.average, generator, args.ema_decay
+    return steps.compiled(gradients, updates, average, args.xla, state.checkpoints.variables)
 
 
 def train(args: Args) -> None:
@@ -313,15 +336,19 @@ def train(args: Args) -> None:
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
     shown = shown_batch(records, faces)
 
-    def epoch_batches(epoch: int, first_step: int, context) -> tf.data.Dataset:
-        return training_batches(args, records, train_numbers, epoch, first_step, context)
-
-    with loop.training(args, (train_numbers, test_numbers), State, make_train_step, epoch_batches) as run:
-        for batch in run.batches():
-            losses = run.train_step(batch, tf.constant(run.step))
-            run.finish_step(losses)
-            if run.shows:
-                run.show(grid(paint(args, run.state.average, shown), captions))
+    with runtime.strategy().scope():
+        state = State(args)
+    with loop.training(args, state.checkpoints, train_numbers, test_numbers) as training:
+        train_step = make_train_step(args, state)
+        for epoch, first_step in training.epochs():
+            epoch_batches = partial(training_batches, args, records, train_numbers, epoch, first_step)
+            for batch in runtime.strategy().distribute_datasets_from_function(epoch_batches):
+                losses = train_step(batch, tf.constant(training.step))
+                training.finish_step(losses)  # counts, logs, saves
+                if training.stopped:
+                    break
+            if training.epoch_ended and runtime.is_chief():
+                training.show(grid(paint(args, state.average, shown), captions))
 
 
 def shown_batch(records, faces: list[np.ndarray]) -> dict:
@@ -332,8 +359,12 @@ def shown_batch(records, faces: list[np.ndarray]) -> dict:
 
 def dry_run(args: Args) -> None:
     """Print what --train would do."""
+    train_numbers, test_numbers = splits(args)
+    pipeline.check_size(args.data, args.size)
+    with runtime.strategy().scope():
+        state = State(args)
     judged = bool(args.identity) + bool(args.perceptual)
-    loop.dry_run(args, splits(args), State, {"generator": 1, "discriminator": 2}, judged)
+    report.describe_run(args, train_numbers, test_numbers, {state.generator: 1, state.discriminator: 2}, judged)
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
@@ -344,23 +375,24 @@ ROWS = {"rec": "reconstruction", "real": "ground truth"}
 
 def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarray]:
     """The pictures of ROWS and the colour map, each (B, S, S, 3) in 0..1, and the masks, (B, S, S, 7)."""
-    seen = conditions(batch)
-    rec = blocks.painted(generator, generator_inputs(args, seen), args.batch_statistics)
-    return {name: x.numpy() for name, x in {**seen, "rec": rec, "real": seen["target"]}.items() if name != "code"}
+    inputs = network_inputs(batch)
+    rec = blocks.generate(generator, generator_inputs(args, inputs), args.batch_statistics)
+    results = {"rec": rec, "cmask": inputs["cmask"], "real": inputs["photo"], "masks": inputs["masks"]}
+    return {name: x.numpy() for name, x in results.items()}
 
 
-def grid(painted: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
-    """The labelled grid of some painted faces, (H, W, 3) uint8."""
-    return report.grid({label: painted[name] for name, label in ROWS.items()}, captions)
+def grid(pictures: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
+    """The labelled grid of what paint() returned, (H, W, 3) uint8."""
+    return report.grid({label: pictures[name] for name, label in ROWS.items()}, captions)
 
 
-def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def scores(pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """L1 in 0..1 of each face, (B,): the reconstruction inside the regions, the colour map there for comparison, and
     the reconstruction over the whole picture."""
-    inside = painted["masks"].any(-1)
+    inside = pictures["masks"].any(-1)
 
     def l1(name, where):
-        difference = np.abs(painted["real"] - painted[name]).mean(-1)  # (B, S, S)
+        difference = np.abs(pictures["real"] - pictures[name]).mean(-1)  # (B, S, S)
         return (difference * where).sum((1, 2)) / where.sum((1, 2))
 
     return {"l1_rec": l1("rec", inside), "l1_cmask": l1("cmask", inside), "l1_whole": l1("rec", np.ones_like(inside))}
@@ -378,9 +410,9 @@ def test(args: Args) -> None:
     about, also = runs.about_test(args, step), {"cmask": "colour map"}
     with report.Results(args.out, about, numbers, ROWS, also) as results:
         for batch in batches(records, numbers, np.zeros(len(numbers), bool), args.batch_size):
-            painted = paint(args, generator, batch)
+            pictures = paint(args, generator, batch)
             k = batch["k"].numpy()
-            results.add(painted, {"k": k, "map_k": k} | scores(painted))
+            results.add(pictures, {"k": k, "map_k": k} | scores(pictures))
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from facegan import runtime  # first: it sets TensorFlow's environment
 
 # isort: split
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,7 +24,7 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, dlibnet, loop, pipeline, prepared, report, runs
+from facegan import blocks, checkpoints, cli, dlibnet, loop, pipeline, prepared, report, runs, steps
 from facegan.regions import REGIONS
 
 
@@ -141,20 +142,22 @@ def batches(records: pipeline.Records, numbers, others, flips, batch_size: int) 
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def conditions(batch: dict) -> dict:
-    """What the networks see of a batch: its masks, colour maps, code and target."""
+def network_inputs(batch: dict) -> dict[str, tf.Tensor]:
+    """What the networks see of a batch: its masks, colour maps and code."""
     masks, masks2 = pipeline.unpack_masks(batch["bits"]), pipeline.unpack_masks(batch["bits2"])  # (B, S, S, 7)
-    cmask = pipeline.color_map(masks, batch["colors"])  # (B, S, S, 3)
-    cmask2 = pipeline.color_map(masks2, batch["colors"])  # the second map in the first face's colours
-    face = tf.reduce_max(masks, -1, keepdims=True)  # (B, S, S, 1): any region
     return {
-        "target": tf.cast(batch["image"], keras.config.floatx()) / 255 * face,  # the background is black
         "masks": masks,
         "masks2": masks2,
-        "cmask": cmask,
-        "cmask2": cmask2,
+        "cmask": pipeline.color_map(masks, batch["colors"]),  # (B, S, S, 3)
+        "cmask2": pipeline.color_map(masks2, batch["colors"]),  # the second map in the first face's colours
         "code": tf.concat([tf.reshape(batch["colors"], (-1, pipeline.COLORS)), batch["face_id"]], -1),  # (B, 149)
     }
+
+
+def masked_photograph(batch: dict, masks: tf.Tensor) -> tf.Tensor:
+    """The target: the photographs of a batch, (B, S, S, 3) in 0..1, black where no region is."""
+    face = tf.reduce_max(masks, -1, keepdims=True)  # (B, S, S, 1): any region
+    return tf.cast(batch["image"], keras.config.floatx()) / 255 * face
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------
@@ -220,13 +223,13 @@ def Discriminator(args: Args) -> keras.Model:
 
 
 def gan_loss(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """Binary cross-entropy of pictures that should be found real, or fake (pix2pix, equation 1)."""
+    """Binary cross-entropy of logits that should say real, or fake (pix2pix, equation 1)."""
     labels = tf.ones_like(logits) if real else tf.zeros_like(logits)
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
 
 
 def accuracy(logits: tf.Tensor, real: bool) -> tf.Tensor:
-    """The share of pictures that the discriminator judges right."""
+    """The share of logits with the right sign."""
     return tf.reduce_mean(tf.cast((logits > 0) == real, tf.float32))
 
 
@@ -236,8 +239,8 @@ def reconstruction_loss(target: tf.Tensor, reconstruction: tf.Tensor) -> tf.Tens
 
 
 def color_loss(picture: tf.Tensor, masks: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
-    """L1 between each region's mean colour in a picture (B, S, S, 3) and the one asked for, colors (B, 7, 3): small
-    regions, eyes above all, count as much as large ones, and those without a pixel as right."""
+    """L1 between each region's mean colour in a picture (B, S, S, 3) and the given one, colors (B, 7, 3): small
+    regions, eyes above all, count as much as large ones; a region without a pixel counts as right."""
     pixels = tf.reduce_sum(masks, (1, 2))[..., None]  # (B, 7, 1)
     means = tf.einsum("bhwr,bhwc->brc", masks, picture) / tf.maximum(pixels, 1.0)  # (B, 7, 3)
     return tf.reduce_mean(tf.where(pixels > 0, tf.abs(means - colors), 0.0))
@@ -246,6 +249,31 @@ def color_loss(picture: tf.Tensor, masks: tf.Tensor, colors: tf.Tensor) -> tf.Te
 def map_loss(cmask: tf.Tensor, read_back: tf.Tensor) -> tf.Tensor:
     """L1 between a colour map (B, S, S, 3), averaged over 8 x 8 pixels, and the one read back, (B, S/8, S/8, 3)."""
     return tf.reduce_mean(tf.abs(tf.nn.avg_pool2d(cmask, 8, 8, "VALID") - read_back))
+
+
+def identity_loss(network: dlibnet.FaceNetwork, face_id: tf.Tensor, picture: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
+    """Squared distance between face IDs (B, 128) and the descriptors of pictures, mean over faces. picture, colors:
+    (B, S, S, 3) in 0..1.
+
+    The network judges the picture's brightness in the colours of another one, the colour map: so the loss moves light
+    and shade alone. With the picture itself for colors it sees everything, and the generator pleases it with colours:
+    blue eyes, red and yellow lines along lids and lips.
+    """
+    shaded = colors + tf.reduce_mean(picture - colors, -1, keepdims=True)  # (B, S, S, 3)
+    return tf.reduce_mean(tf.reduce_sum((face_id - network.descriptors(shaded)) ** 2, -1))
+
+
+def perceptual_loss(network: dlibnet.FaceNetwork, target: tf.Tensor, picture: tf.Tensor) -> tf.Tensor:
+    """Squared difference between the features of the first three levels, each place's vector of length 1 as in LPIPS
+    (Zhang et al., CVPR 2018), but without linear layers: mean over places and levels, 0..4.
+
+    target, picture: whole pictures (B, S, S, 3) in 0..1. These levels see hair and clothes as well as faces.
+    """
+    losses = []
+    for a, b in zip(network.features(target, 3), network.features(picture, 3), strict=True):  # (B, H, W, C) each
+        difference = tf.math.l2_normalize(a, -1, 1e-6) - tf.math.l2_normalize(b, -1, 1e-6)
+        losses.append(tf.reduce_mean(tf.reduce_sum(difference**2, -1)))
+    return tf.add_n(losses) / len(losses)
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -257,27 +285,36 @@ class State:
     def __init__(self, args: Args):
         self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
         self.average.set_weights(self.generator.get_weights())
-        self.generator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
-        self.discriminator_optimizer = runtime.optimizer(args.discriminator_learning_rate, args.beta1)
-        self.generator_optimizer.build(self.generator.trainable_variables)
-        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
-        self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
+        weights = self.generator.trainable_variables
+        self.generator_optimizer = steps.optimizer(weights, args.learning_rate, args.beta1)
+        weights = self.discriminator.trainable_variables
+        self.discriminator_optimizer = steps.optimizer(weights, args.discriminator_learning_rate, args.beta1)
+        self.checkpoints = checkpoints.Checkpoints(
+            args.run,
+            generator=self.generator,
+            average=self.average,
+            discriminator=self.discriminator,
+            generator_optimizer=self.generator_optimizer,
+            discriminator_optimizer=self.discriminator_optimizer,
+        )
 
 
-def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, xla: str):
+def make_train_step(args: Args, state: State):
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
     generator, discriminator = state.generator, state.discriminator
-    faces = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
+    devices = runtime.strategy().num_replicas_in_sync
+    face_network = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
     weights = {"gan": args.gan_weight, "l1": args.lambda_, "map_man": args.lambda_}
     weights |= {"identity": args.identity, "perceptual": args.perceptual, "color": args.color_consistency}
 
-    def gradients(batch: dict) -> tuple[dict, list, list]:
+    def gradients(batch: dict) -> tuple[dict, list]:
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
-        seen = conditions(batch)
-        target, cmask, cmask2, code = seen["target"], seen["cmask"], seen["cmask2"], seen["code"]
+        inputs = network_inputs(batch)
+        masks, masks2, code = inputs["masks"], inputs["masks2"], inputs["code"]
+        cmask, cmask2, target = inputs["cmask"], inputs["cmask2"], masked_photograph(batch, masks)  # (B, S, S, 3) each
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            maps = tf.concat([seen["masks"], cmask], -1)  # (B, S, S, 10)
-            maps2 = tf.concat([seen["masks2"], cmask2], -1)  # (B, S, S, 10)
+            maps = tf.concat([masks, cmask], -1)  # (B, S, S, 10)
+            maps2 = tf.concat([masks2, cmask2], -1)  # (B, S, S, 10)
             if args.norm == "batch":  # its means are of one map's pictures, as published
                 rec, man = (generator([x, code], training=True) for x in (maps, maps2))  # (B, S, S, 3) each
             else:  # one pass saves time
@@ -296,44 +333,30 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
             if args.identity:
                 both, cmasks = tf.concat([rec, man], 0), tf.concat([cmask, cmask2], 0)  # (2 B, S, S, 3) each
                 colors = cmasks if args.identity_sees == "light" else both
-                losses["identity"] = 2 * faces.identity_loss(tf.tile(batch["face_id"], (2, 1)), both, colors)
+                losses["identity"] = 2 * identity_loss(face_network, tf.tile(batch["face_id"], (2, 1)), both, colors)
             if args.perceptual:
-                losses["perceptual"] = faces.perceptual_loss(target, rec)
+                losses["perceptual"] = perceptual_loss(face_network, target, rec)
             if args.color_consistency:
-                losses["color"] = color_loss(rec, seen["masks"], batch["colors"])
-                losses["color"] += color_loss(man, seen["masks2"], batch["colors"])
+                losses["color"] = color_loss(rec, masks, batch["colors"])
+                losses["color"] += color_loss(man, masks2, batch["colors"])
             g_loss = sum(weights[name] * loss for name, loss in losses.items())
             d_gan = gan_loss(real_score, True)
             d_gan += gan_loss(rec_score, False) + gan_loss(man_score, False)
             real_l1 = map_loss(cmask, real_map)
             d_loss = args.gan_weight * d_gan + args.lambda_ * real_l1
             # each device adds its part to a mean over the whole batch; scaled under float16 only
-            g_part = state.generator_optimizer.scale_loss(g_loss / strategy.num_replicas_in_sync)
-            d_part = state.discriminator_optimizer.scale_loss(d_loss / strategy.num_replicas_in_sync)
+            g_part = state.generator_optimizer.scale_loss(g_loss / devices)
+            d_part = state.discriminator_optimizer.scale_loss(d_loss / devices)
         losses = {"g": g_loss, "d": d_loss, **losses, "map_real": real_l1}
         losses |= {"acc_real": accuracy(real_score, True), "acc_fake": accuracy(fake_scores, False)}
-        return (
-            losses,
+        return losses, [
             generator_tape.gradient(g_part, generator.trainable_variables),
             discriminator_tape.gradient(d_part, discriminator.trainable_variables),
-        )
+        ]
 
-    if xla == "on":
-        gradients = tf.function(gradients, jit_compile=True, autograph=False)
-
-    def replica_step(batch: dict) -> dict[str, tf.Tensor]:
-        losses, g_gradients, d_gradients = gradients(batch)
-        state.generator_optimizer.apply_gradients(zip(g_gradients, generator.trainable_variables, strict=True))
-        state.discriminator_optimizer.apply_gradients(zip(d_gradients, discriminator.trainable_variables, strict=True))
-        return losses
-
-    @tf.function(autograph=False)  # nothing to convert, and looking for it takes seconds
-    def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
-        losses = strategy.run(replica_step, args=(batch,))
-        checkpoints.update_average(state.average, generator, args.ema_decay, step)
-        return runtime.mean_losses(losses)
-
-    return train_step
+    updates = (state.generator_optimizer, generator), (state.discriminator_optimizer, discriminator)
+    average = state.average, generator, args.ema_decay
+    return steps.compiled(gradients, updates, average, args.xla, state.checkpoints.variables)
 
 
 def train(args: Args) -> None:
@@ -344,15 +367,19 @@ def train(args: Args) -> None:
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
     shown = shown_batch(records, faces)
 
-    def epoch_batches(epoch: int, first_step: int, context) -> tf.data.Dataset:
-        return training_batches(args, records, train_numbers, pool, epoch, first_step, context)
-
-    with loop.training(args, (train_numbers, test_numbers), State, make_train_step, epoch_batches) as run:
-        for batch in run.batches():
-            losses = run.train_step(batch, tf.constant(run.step))
-            run.finish_step(losses)
-            if run.shows:
-                run.show(grid(paint(args, run.state.average, shown), captions))
+    with runtime.strategy().scope():
+        state = State(args)
+    with loop.training(args, state.checkpoints, train_numbers, test_numbers) as training:
+        train_step = make_train_step(args, state)
+        for epoch, first_step in training.epochs():
+            epoch_batches = partial(training_batches, args, records, train_numbers, pool, epoch, first_step)
+            for batch in runtime.strategy().distribute_datasets_from_function(epoch_batches):
+                losses = train_step(batch, tf.constant(training.step))
+                training.finish_step(losses)  # counts, logs, saves
+                if training.stopped:
+                    break
+            if training.epoch_ended and runtime.is_chief():
+                training.show(grid(paint(args, state.average, shown), captions))
 
 
 def shown_batch(records, faces: list[np.ndarray]) -> dict:
@@ -363,8 +390,12 @@ def shown_batch(records, faces: list[np.ndarray]) -> dict:
 
 def dry_run(args: Args) -> None:
     """Print what --train would do."""
+    train_numbers, test_numbers = splits(args)
+    pipeline.check_size(args.data, args.size)
+    with runtime.strategy().scope():
+        state = State(args)
     judged = 2 * bool(args.identity) + bool(args.perceptual)
-    loop.dry_run(args, splits(args), State, {"generator": 2, "discriminator": 3}, judged)
+    report.describe_run(args, train_numbers, test_numbers, {state.generator: 2, state.discriminator: 3}, judged)
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
@@ -381,28 +412,29 @@ ROWS = {
 
 def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarray]:
     """The pictures of ROWS for a batch, each (B, S, S, 3) in 0..1, and the masks, (B, S, S, 7)."""
-    seen = conditions(batch)
-    rec, man = (
-        blocks.painted(generator, [tf.concat([seen[masks], seen[cmask]], -1), seen["code"]], args.batch_statistics)
-        for masks, cmask in (("masks", "cmask"), ("masks2", "cmask2"))
-    )
-    pictures = {"man": man, "rec": rec, "real": seen["target"]}
-    return {name: x.numpy() for name, x in {**seen, **pictures}.items() if name != "code"}
+    inputs = network_inputs(batch)
+    maps = tf.concat([inputs["masks"], inputs["cmask"]], -1)  # (B, S, S, 10)
+    maps2 = tf.concat([inputs["masks2"], inputs["cmask2"]], -1)  # (B, S, S, 10)
+    rec = blocks.generate(generator, [maps, inputs["code"]], args.batch_statistics)
+    man = blocks.generate(generator, [maps2, inputs["code"]], args.batch_statistics)
+    results = {"man": man, "rec": rec, "real": masked_photograph(batch, inputs["masks"])}
+    results |= {name: inputs[name] for name in ("cmask", "cmask2", "masks", "masks2")}
+    return {name: x.numpy() for name, x in results.items()}
 
 
-def grid(painted: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
-    """The labelled grid of some painted faces, (H, W, 3) uint8."""
-    return report.grid({label: painted[name] for name, label in ROWS.items()}, captions)
+def grid(pictures: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
+    """The labelled grid of what paint() returned, (H, W, 3) uint8."""
+    return report.grid({label: pictures[name] for name, label in ROWS.items()}, captions)
 
 
-def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def scores(pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """L1 in 0..1 of each face, (B,): the reconstruction inside the regions, the colour map there for comparison, and
-    the manipulated picture where both maps agree (NaN where they do so nowhere)."""
-    inside = painted["masks"].any(-1)
-    agree = inside & (painted["masks"] == painted["masks2"]).all(-1)
+    the manipulated picture where both maps agree (NaN if they agree nowhere)."""
+    inside = pictures["masks"].any(-1)
+    agree = inside & (pictures["masks"] == pictures["masks2"]).all(-1)
 
     def l1(name, where):
-        difference = np.abs(painted["real"] - painted[name]).mean(-1)  # (B, S, S)
+        difference = np.abs(pictures["real"] - pictures[name]).mean(-1)  # (B, S, S)
         pixels = where.sum((1, 2))
         return np.where(pixels, (difference * where).sum((1, 2)) / np.maximum(pixels, 1), np.nan)
 
@@ -416,15 +448,15 @@ def test(args: Args) -> None:
     records = pipeline.Records(args.data, numbers, args.size, args.cache)
     if not runtime.is_chief():
         return
-    # each split's second maps come from itself, the same ones whichever splits are painted
+    # each split draws its second maps from itself, so they do not depend on --split
     others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
     with report.Results(args.out, runs.about_test(args, step), numbers, ROWS) as results:
         for batch in batches(records, numbers, others, np.zeros((len(numbers), 2), bool), args.batch_size):
-            painted = paint(args, generator, batch)
+            pictures = paint(args, generator, batch)
             about = {"k": batch["k"].numpy(), "map_k": batch["k2"].numpy()}
-            results.add(painted, about | scores(painted))
+            results.add(pictures, about | scores(pictures))
 
 
 def main() -> None:

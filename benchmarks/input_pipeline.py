@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 import pix2pix
-from facegan import cli, pipeline, prepared, regions
+from facegan import cli, pipeline, prepared, regions, steps
 
 
 @dataclass
@@ -92,7 +92,7 @@ def main() -> None:
             "packed records, disk": lambda: ours("off"),
             "packed records, memory": lambda: ours("on"),
         }
-        train_step = pix2pix.make_train_step(flags, pix2pix.State(flags), tf.distribute.get_strategy(), "off")
+        train_step = pix2pix.make_train_step(flags, pix2pix.State(flags))
         batch = next(iter(ours("on")))
         rates = {name: [] for name in [*ways, "training step alone"]}
         for _ in range(args.rounds):
@@ -100,7 +100,7 @@ def main() -> None:
                 begin = time.perf_counter()
                 n = sum(1 for _ in batches())
                 rates[name].append(n * args.batch_size / (time.perf_counter() - begin))
-            seconds = runtime.step_seconds({"step": train_step}, batch, [], 5)["step"]
+            seconds = steps.step_seconds({"step": train_step}, batch, [], 5)["step"]
             rates["training step alone"].append(args.batch_size / seconds)
     print(f"\n{args.size} x {args.size}, batch {args.batch_size}, {runtime.devices_in_words()}\n")
     print("| way | images/s | x the step |\n|---|---|---|")

@@ -46,7 +46,7 @@ def profile(size: int, batch_size: int, published: bool, precision: str) -> Coun
     args = pix2pix.Args(size=size, batch_size=batch_size, precision=precision, run=folder, train=True)
     args = replace(args, **pix2pix.PUBLISHED) if published else args
     runtime.start(args)
-    train_step = pix2pix.make_train_step(args, pix2pix.State(args), runtime.strategy(), "off")
+    train_step = pix2pix.make_train_step(args, pix2pix.State(args))
     batch = noise(size, batch_size)
     for step in range(2 * STEPS):
         if step == STEPS:

@@ -72,16 +72,18 @@ def our_step(script: str, published: bool, size: int, batch_size: int, precision
 
     # isort: split
     import importlib
+    import inspect
 
     import tensorflow as tf
 
     script = importlib.import_module(script)
     folder = Path(tempfile.gettempdir())
-    args = script.Args(size=size, batch_size=batch_size, precision=precision, run=folder, train=True)
+    args = script.Args(size=size, batch_size=batch_size, precision=precision, xla=xla, run=folder, train=True)
     args = replace(args, **script.PUBLISHED) if published else args
     runtime.start(args)
     state, batch = script.State(args), noise(size, batch_size)
-    train_step = script.make_train_step(args, state, runtime.strategy(), xla)
+    several = len(inspect.signature(script.make_train_step).parameters) > 2  # until November 2026
+    train_step = script.make_train_step(args, state, *((runtime.strategy(), xla) if several else ()))
     gflop = convolutions(train_step.get_concrete_function(batch, tf.constant(0)).graph) / 1e9  # 0 where XLA has them
     networks = state.generator, state.discriminator
     parameters = [sum(weight.value.shape.num_elements() for weight in net.trainable_weights) for net in networks]

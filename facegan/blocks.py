@@ -57,8 +57,9 @@ def unpaired(x: tf.Tensor) -> list[tf.Tensor]:
     return tf.unstack(tf.reshape(x, (-1, 2, *x.shape[1:])), 2, 1)
 
 
-def painted(generator: keras.Model, inputs: list, training: bool):
-    """What a generator paints, without a trace in it: training would move BatchNorm's statistics and dropout's seed."""
+def generate(generator: keras.Model, inputs: list, training: bool):
+    """The generator's picture, (B, S, S, 3) in 0..1, without a trace in the generator: training=True would otherwise
+    move BatchNorm's statistics and dropout's seed."""
     weights, others = generator.trainable_variables, generator.non_trainable_variables
     return generator.stateless_call([w.value for w in weights], [v.value for v in others], inputs, training=training)[0]
 

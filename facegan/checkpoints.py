@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 from facegan import prepared, runtime
@@ -57,6 +56,7 @@ class Checkpoints:
 
         Raises BadInput when there are some and none can be read, or when there is none and one is required.
         """
+        self.manager = self.make_manager()  # another process may have saved since
         for path in reversed(self.manager.checkpoints):
             try:
                 self.load(path)
@@ -150,18 +150,3 @@ def stop_on_signal() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def update_average(average: keras.Model, network: keras.Model, decay: float, step: tf.Tensor) -> None:
-    """average <- d * average + (1 - d) * network, BatchNorm's statistics included, inside a tf.function.
-
-    d rises as (1 + step) / (10 + step) to decay, so that early steps do not linger. Each device updates its own copy.
-    """
-    step = tf.cast(step, keras.config.floatx())
-    share = 1 - tf.minimum(tf.cast(decay, step.dtype), (1.0 + step) / (10.0 + step))
-
-    def update(m, v):
-        return m.assign_sub(share * (m - v)) if decay else m.assign(v)
-
-    for mean, value in zip(average.weights, network.weights, strict=True):
-        runtime.strategy().extended.update(mean.value, update, args=(value.value,))

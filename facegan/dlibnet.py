@@ -89,7 +89,7 @@ class FaceNetwork:
         self.last = tensors.next(256, 128)
 
     def __call__(self, pictures: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Pictures (B, CHIP, CHIP, 3) in 0..1 -> descriptors (B, 128) and the features of every level.
+        """Pictures (B, S, S, 3) in 0..1 -> descriptors (B, 128) and the features of every level.
 
         Descriptors mean something for aligned faces. All are in keras.config.floatx().
         """
@@ -97,7 +97,9 @@ class FaceNetwork:
         return tf.reduce_mean(features[-1], (1, 2)) @ self.last, features
 
     def features(self, pictures: tf.Tensor, levels: int) -> list[tf.Tensor]:
-        """Pictures (B, CHIP, CHIP, 3) in 0..1 -> the features of the first levels."""
+        """Pictures (B, S, S, 3) in 0..1 -> the features of the first levels: (B, 35, 35, 32), (B, 17, 17, 64),
+        (B, 8, 8, 128), (B, 4, 4, 256), (B, 2, 2, 256)."""
+        pictures = blocks.resize(pictures, CHIP)  # (B, 150, 150, 3)
         x = (tf.cast(pictures, self.last.dtype) * 255 - MEAN) / 256
         x = tf.cast(x, self.first[0].dtype)
         x = tf.nn.relu(convolve(x, self.first, 2))  # (B, 72, 72, 32)
@@ -106,40 +108,14 @@ class FaceNetwork:
         for i, level in enumerate(self.levels[:levels]):
             for j, weights in enumerate(level):
                 x = residual(x, *weights, halve=i > 0 and j == 0)
-            features.append(
-                tf.cast(x, self.last.dtype)
-            )  # (B, 35, 35, 32), (B, 17, 17, 64), (B, 8, 8, 128), (B, 4, 4, 256), (B, 2, 2, 256)
+            features.append(tf.cast(x, self.last.dtype))
         return features
 
     def descriptors(self, pictures: tf.Tensor) -> tf.Tensor:
         """Pictures aligned as CelebA-HQ's, (B, S, S, 3) in 0..1 -> (B, 128)."""
         size = pictures.shape[1]
         top, left, bottom, right = (round(edge * size) for edge in BOX)
-        return self(blocks.resize(pictures[:, top:bottom, left:right], CHIP))[0]
-
-    def identity_loss(self, face_id: tf.Tensor, painted: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
-        """Squared distance between face IDs (B, 128) and the descriptors of pictures, mean over faces. painted, colors:
-        (B, S, S, 3) in 0..1.
-
-        The network judges painted's brightness in the colours of another picture, the colour map: so the loss moves
-        light and shade alone. With painted for colors it sees all, and the generator pleases it with colours: blue
-        eyes, red and yellow lines along lids and lips.
-        """
-        shaded = colors + tf.reduce_mean(painted - colors, -1, keepdims=True)  # (B, S, S, 3)
-        return tf.reduce_mean(tf.reduce_sum((face_id - self.descriptors(shaded)) ** 2, -1))
-
-    def perceptual_loss(self, target: tf.Tensor, painted: tf.Tensor) -> tf.Tensor:
-        """Squared difference between the features of the first three levels, each place's vector of length 1 as in
-        LPIPS (Zhang et al., CVPR 2018), but without linear layers: mean over places and levels, 0..4.
-
-        target, painted: whole pictures (B, S, S, 3) in 0..1. These levels see hair and clothes as well as faces.
-        """
-        losses = []
-        seen = (self.features(blocks.resize(x, CHIP), 3) for x in (target, painted))
-        for a, b in zip(*seen, strict=True):
-            difference = tf.math.l2_normalize(a, -1, 1e-6) - tf.math.l2_normalize(b, -1, 1e-6)
-            losses.append(tf.reduce_mean(tf.reduce_sum(difference**2, -1)))
-        return tf.add_n(losses) / len(losses)
+        return self(pictures[:, top:bottom, left:right])[0]
 
 
 def convolve(x: tf.Tensor, weights: tuple[np.ndarray, np.ndarray], stride: int) -> tf.Tensor:

@@ -18,7 +18,7 @@ from keras import tree
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from facegan import dlibnet, pipeline, prepared, runtime
+from facegan import dlibnet, pipeline, prepared, runs, runtime
 from facegan.errors import BadInput
 
 
@@ -130,9 +130,7 @@ class Progress:
             tf.summary.image("faces", picture[None])
 
 
-def describe_run(
-    args, steps: int, train_numbers, test_numbers, passes: dict[keras.Model, int], judged: int = 0
-) -> None:
+def describe_run(args, train_numbers, test_numbers, passes: dict[keras.Model, int], judged: int = 0) -> None:
     """Print what --dry-run does: shapes and parameters of the networks, memory, steps.
 
     passes: network -> how often a step calls it on a whole batch; judged: how often dlib's network sees one. Memory is
@@ -140,6 +138,7 @@ def describe_run(
     gradients and the moving average in float32; 0.2 GB of workspace. On a CPU, at 128 px in float32, the
     process took 0.8 to 0.9 GB more.
     """
+    steps = runs.steps_of_an_epoch(args, len(train_numbers))
     per_device = args.batch_size // runtime.strategy().num_replicas_in_sync
     full = 8 if args.precision == "float64" else 4
     bytes_a_number = 3 if args.precision.startswith("mixed") else full  # a part of a layer's work stays in float32

@@ -8,8 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -180,11 +179,6 @@ def stop_agreed(stops: list[int], step: int) -> bool:
     return step % AGREE_STEPS == 0 and mean_over_machines(float(bool(stops))) > 0
 
 
-def mean_losses(losses: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The mean of each loss over the devices, inside a tf.function."""
-    return {name: strategy().reduce(tf.distribute.ReduceOp.MEAN, loss, axis=None) for name, loss in losses.items()}
-
-
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn what a device or another machine may fail with into BadInput; several machines leave together."""
@@ -220,7 +214,7 @@ def reason(error: tf.errors.OpError) -> str:
     return next((line for line in lines if TELLING.search(line)), lines[0])
 
 
-# --- precision and XLA ------------------------------------------------------------------------------------------------
+# --- precision ------------------------------------------------------------------------------------------------
 
 
 def set_precision(precision: str) -> None:
@@ -300,75 +294,3 @@ def speedup(dtype: str) -> float:
         return float(trial.stdout.split()[-1])
     except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
         return math.nan
-
-
-def optimizer(learning_rate: float, beta_1: float) -> keras.optimizers.Optimizer:
-    """Adam; under mixed_float16 with dynamic loss scaling, so that small gradients do not vanish."""
-    adam = Adam(learning_rate, beta_1=beta_1)
-    return LossScaleOptimizer(adam) if keras.mixed_precision.global_policy().name == "mixed_float16" else adam
-
-
-class Adam(keras.optimizers.Adam):
-    """Keras's Adam without amsgrad, a variable and its moments updated in one pass over memory (one node of the graph
-    instead of 25)."""
-
-    def apply(self, grads, trainable_variables=None):
-        step = tf.cast(self.iterations.value + 1, keras.config.floatx())
-        self.powers = self.beta_1**step, self.beta_2**step  # here, as they are the same for all variables
-        super().apply(grads, trainable_variables)
-
-    def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle, m=self._momentums[index].value.handle, v=self._velocities[index].value.handle,
-            beta1_power=self.powers[0], beta2_power=self.powers[1], beta1=self.beta_1, beta2=self.beta_2,
-            lr=learning_rate, epsilon=self.epsilon, grad=gradient,
-        )  # fmt: skip
-
-
-class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
-    """Skips a step in which the gradients of any device overflowed; Keras would only ask the first device."""
-
-    def apply(self, grads, trainable_variables=None):
-        overflow = 0.0 * tf.add_n([tf.reduce_sum(g) for g in grads])  # 0, or NaN
-        overflow = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, overflow)
-        super().apply([g + overflow for g in grads], trainable_variables)
-
-
-def choose_xla(asked: str, make_step: Callable[[str], Callable], batches, variables: list) -> str:
-    """ "on" or "off" for --xla: as asked; with auto, on one machine with GPUs, whichever steps faster there.
-
-    make_step: "on" or "off" -> train_step(batch, step). The measurement trains; variables are put back afterwards.
-    """
-    if asked != "auto" or not tf.config.list_physical_devices("GPU"):
-        return "off" if asked == "auto" else asked
-    if cluster_resolver():
-        print("XLA off: not measured on several machines; --xla on forces it")
-        return "off"
-    seconds = step_seconds({xla: make_step(xla) for xla in ("off", "on")}, next(iter(batches)), variables)
-    chosen = min(seconds, key=seconds.get)
-    words = {
-        xla: f"{1000 * s:.1f} ms a step" if s < float("inf") else "cannot be compiled" for xla, s in seconds.items()
-    }
-    print(f"XLA {chosen}: " + ", ".join(f"{word} {xla}" for xla, word in words.items()))
-    return chosen
-
-
-def step_seconds(steps: dict[str, Callable], batch, variables: list, repeats: int = 10) -> dict[str, float]:
-    """Seconds a step of each kind, infinite for one that cannot be compiled; variables are put back afterwards."""
-    before = [variable.numpy() for variable in variables]
-    seconds = {}
-    for name, train_step in steps.items():
-        try:
-            for losses in (train_step(batch, tf.constant(0)) for _ in range(2)):  # compiles, warms up
-                tf.nest.map_structure(lambda x: x.numpy(), losses)
-            begin = time.perf_counter()
-            for _ in range(repeats):
-                losses = train_step(batch, tf.constant(0))
-            tf.nest.map_structure(lambda x: x.numpy(), losses)  # waits for the device
-            seconds[name] = (time.perf_counter() - begin) / repeats
-        except (tf.errors.OpError, RuntimeError):  # what XLA cannot compile, it refuses in many ways
-            seconds[name] = float("inf")
-    for variable, value in zip(variables, before, strict=True):
-        variable.assign(value)
-    return seconds

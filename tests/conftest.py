@@ -120,6 +120,23 @@ def float64(float32_policy):
     runtime.set_precision("float64")
 
 
+@pytest.fixture
+def gpu(monkeypatch):
+    """gpu(7, 5): from now on this machine seems to have one GPU of compute capability 7.5."""
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices
+
+    def pretend(*capability):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["it"] if kind == "GPU" else devices(kind))
+        monkeypatch.setattr(
+            tf.config.experimental, "get_device_details", lambda device: {"compute_capability": capability}
+        )
+        monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda device, on: None)
+
+    return pretend
+
+
 @pytest.fixture(scope="session")
 def write_face() -> Callable[..., None]:
     """write_face(source, k, photo=..., parts=..., labels=...): one face of a raw dataset, in either layout or both."""

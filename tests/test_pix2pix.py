@@ -249,18 +249,18 @@ def test_flips_mirror_photo_and_map_together_and_the_second_map_apart(records):
 
 def test_the_target_is_black_outside_the_regions(records):
     batch = two_faces(records)
-    seen = pix2pix.conditions(batch)
-    face = seen["masks"].numpy().any(-1)
-    assert not seen["target"].numpy()[~face].any()
-    np.testing.assert_allclose(seen["target"].numpy()[face] * 255, batch["image"].numpy()[face], atol=1e-4)
+    masks = pix2pix.network_inputs(batch)["masks"]
+    target, face = pix2pix.masked_photograph(batch, masks).numpy(), masks.numpy().any(-1)
+    assert not target[~face].any()
+    np.testing.assert_allclose(target[face] * 255, batch["image"].numpy()[face], atol=1e-4)
 
 
 def test_the_second_map_has_the_other_faces_regions_in_the_first_faces_colours(records):
-    seen = pix2pix.conditions(two_faces(records))
-    masks, masks2, cmask2 = (seen[name].numpy() for name in ("masks", "masks2", "cmask2"))
+    inputs = pix2pix.network_inputs(two_faces(records))
+    masks, masks2, cmask2 = (inputs[name].numpy() for name in ("masks", "masks2", "cmask2"))
     np.testing.assert_array_equal(masks2, masks[::-1])
     skin_alone = masks2[0, :, :, 0] * (masks2[0].sum(-1) == 1) == 1
-    expected = seen["code"].numpy()[0, :3]  # skin is the first region
+    expected = inputs["code"].numpy()[0, :3]  # skin is the first region
     np.testing.assert_allclose(cmask2[0][skin_alone], np.tile(expected, (skin_alone.sum(), 1)), atol=1e-6)
     assert skin_alone.sum() > 100
 

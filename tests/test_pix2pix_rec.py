@@ -21,9 +21,9 @@ def records(prepared_64) -> pipeline.Records:
 
 
 @pytest.fixture(scope="module")
-def seen(records) -> dict:
-    """The conditions of faces 0 and 1."""
-    return pix2pix_rec.conditions(two_faces(records))
+def inputs(records) -> dict:
+    """The network inputs of faces 0 and 1."""
+    return pix2pix_rec.network_inputs(two_faces(records))
 
 
 def two_faces(records, flips=(False, False)) -> dict:
@@ -33,10 +33,10 @@ def two_faces(records, flips=(False, False)) -> dict:
 # --- dataset ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_target_is_the_whole_photo(seen, prepared_64):
+def test_the_target_is_the_whole_photo(inputs, prepared_64):
     for k in (0, 1):
         sample = np.load(prepared_64 / "samples" / f"{k}.npz")
-        np.testing.assert_allclose(255 * seen["target"][k], sample["Image"], atol=1e-4)
+        np.testing.assert_allclose(255 * inputs["photo"][k], sample["Image"], atol=1e-4)
         background = ~sample["Masks"].any(-1)
         assert sample["Image"][background].mean() > 10  # which is not black, so keeping it shows
 
@@ -57,7 +57,7 @@ def style_codes(generator: keras.Model, style: int):
     return [t for t in outputs if t.shape == (None, AREAS, style)][-1]
 
 
-def test_the_picture_can_be_painted_from_512_numbers_instead_of_the_photo(seen, float64):
+def test_the_picture_can_be_painted_from_512_numbers_instead_of_the_photo(inputs, float64):
     """The generator splits into photo -> 8 x 64 codes, and codes, map, colours and face ID -> picture. Keras refuses to
     build the second model when the picture needs the photo in any other way."""
     args = pix2pix_rec.Args(size=64)
@@ -67,7 +67,7 @@ def test_the_picture_can_be_painted_from_512_numbers_instead_of_the_photo(seen, 
     encoder = keras.Model([masks_and_colors, photo], codes)
     painter = keras.Model([masks_and_colors, code, codes], generator.output)
 
-    masks_and_colors, code, photo = pix2pix_rec.generator_inputs(args, seen)
+    masks_and_colors, code, photo = pix2pix_rec.generator_inputs(args, inputs)
     found = encoder([masks_and_colors, photo])
     assert found.shape == (2, AREAS, 64)  # 512 numbers a face
     expected = generator([masks_and_colors, code, photo])
@@ -84,15 +84,15 @@ def test_a_generator_that_sees_the_photo_anywhere_else_does_not_split():
         keras.Model([masks_and_colors, code, style_codes(generator, args.style)], leak)
 
 
-def test_the_style_code_is_bounded_and_that_of_an_empty_region_is_0(seen):
+def test_the_style_code_is_bounded_and_that_of_an_empty_region_is_0(inputs):
     args = pix2pix_rec.Args(size=64, style=16)
     generator = pix2pix_rec.Generator(args)
     encoder = keras.Model(generator.inputs, style_codes(generator, 16))
-    masks = seen["masks"].numpy()
+    masks = inputs["masks"].numpy()
     masks[0, :, :, list(REGIONS).index("hair")] = 0
     masks[1] = 0
-    photo = 100 * seen["target"]  # strong, so that the codes saturate
-    codes = encoder([tf.concat([masks, seen["cmask"]], -1), seen["code"], photo]).numpy()
+    photo = 100 * inputs["photo"]  # strong, so that the codes saturate
+    codes = encoder([tf.concat([masks, inputs["cmask"]], -1), inputs["code"], photo]).numpy()
     covered = np.concatenate([masks, 1 - masks.max(-1, keepdims=True)], -1).any((1, 2))  # (2, 8)
     assert covered[0].sum() >= 5
     assert covered[1].tolist() == [False] * 7 + [True]
@@ -100,12 +100,12 @@ def test_the_style_code_is_bounded_and_that_of_an_empty_region_is_0(seen):
     assert np.abs(codes).max() <= 1
 
 
-def test_every_pixel_of_the_photo_reaches_the_picture(seen):
+def test_every_pixel_of_the_photo_reaches_the_picture(inputs):
     """A bottleneck, but not a wall: the gradient of the picture arrives at the corners of the photo too."""
     args = pix2pix_rec.Args(size=64)
-    generator, photo = pix2pix_rec.Generator(args), tf.Variable(seen["target"])
+    generator, photo = pix2pix_rec.Generator(args), tf.Variable(inputs["photo"])
     with tf.GradientTape() as tape:
-        picture = generator(pix2pix_rec.generator_inputs(args, {**seen, "target": photo}))
+        picture = generator(pix2pix_rec.generator_inputs(args, {**inputs, "photo": photo}))
     assert (np.abs(tape.gradient(picture, photo)).sum(-1) > 0).mean() > 0.99
 
 
@@ -157,21 +157,21 @@ def copied_noise(generator: keras.Model, inputs_with, faces: np.ndarray) -> tupl
     return np.abs(noise - painted).mean() / constant_error, np.corrcoef(noise.ravel(), painted.ravel())[0, 1]
 
 
-def test_noise_in_a_corner_of_the_photo_does_not_come_back(seen):
+def test_noise_in_a_corner_of_the_photo_does_not_come_back(inputs):
     """However much copying would pay. That the same training finds a way to copy where there is one is shown by a
     generator that gets the photo in the place of its colour map, and so through the U-Net."""
     keras.utils.set_random_seed(0)
-    args, faces = pix2pix_rec.Args(size=64), seen["target"].numpy()
+    args, faces = pix2pix_rec.Args(size=64), inputs["photo"].numpy()
 
     def through_the_codes(photos):
-        return pix2pix_rec.generator_inputs(args, {**seen, "target": photos})
+        return pix2pix_rec.generator_inputs(args, {**inputs, "photo": photos})
 
     error, correlation = copied_noise(pix2pix_rec.Generator(args), through_the_codes, faces)
     assert error > 0.95
     assert abs(correlation) < 0.15
 
     def through_the_unet(photos):
-        return [tf.concat([seen["masks"], photos], -1), seen["code"]]
+        return [tf.concat([inputs["masks"], photos], -1), inputs["code"]]
 
     leaky = pix2pix_rec.Generator(pix2pix_rec.Args(size=64, condition="map"))
     error, correlation = copied_noise(leaky, through_the_unet, faces)

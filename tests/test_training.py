@@ -355,19 +355,6 @@ def test_weights_in_another_order_are_refused_in_a_sentence(tmp_path):
     assert files(tmp_path) == before
 
 
-def test_moving_average_by_hand():
-    network, average = (keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)]) for _ in range(2))
-    network.set_weights([np.array([[1.0]]), np.array([3.0])])
-    average.set_weights([np.array([[0.0]]), np.array([0.0])])
-    checkpoints.update_average(average, network, 0.75, tf.constant(0))  # (1 + 0) / (10 + 0) = 0.1 kept
-    np.testing.assert_allclose(average.get_weights()[1], [2.7])
-    checkpoints.update_average(average, network, 0.75, tf.constant(1000))  # 0.75 kept
-    np.testing.assert_allclose(average.get_weights()[1], [0.75 * 2.7 + 0.25 * 3])
-    network.set_weights([np.array([[1 / 3]]), np.array([1e-9])])
-    checkpoints.update_average(average, network, 0.0, tf.constant(1000))  # the last weights, to the bit
-    assert [w.tolist() for w in average.get_weights()] == [w.tolist() for w in network.get_weights()]
-
-
 # --- flags ------------------------------------------------------------------------------------------------------------
 
 

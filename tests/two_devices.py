@@ -17,6 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from facegan import steps
+
 
 def overflow_on_the_second_device() -> list[list[list[float]]]:
     """A weight and the scale of the loss, each as both devices have it: before, after a step whose gradient overflows
@@ -26,8 +28,7 @@ def overflow_on_the_second_device() -> list[list[list[float]]]:
     keras.mixed_precision.set_global_policy("mixed_float16")
     with strategy.scope():
         weight = keras.Variable(1.0)
-        optimizer = runtime.optimizer(0.1, 0.5)
-        optimizer.build([weight])
+        optimizer = steps.optimizer([weight], 0.1, 0.5)
 
     def replica_step(x):
         with tf.GradientTape() as tape:
