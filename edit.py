@@ -71,7 +71,7 @@ class Args:
 def restore(args: Args) -> export.Run:
     """The trained run. BadInput names the command that makes one, or the data, where there is none."""
     editing.face_numbers(args.data)
-    if not runs.recorded_flags(args.run):
+    if not runs.has_checkpoint(args.run):
         raise BadInput(
             f"no trained run in {args.run}: make one with `python pix2pix.py {training(args)} --run {args.run}`, or "
             "name one with --run."

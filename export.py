@@ -82,7 +82,7 @@ def restore(folder: Path) -> Run:
         raise BadInput(f"{folder / 'args.json'} is of another version (script: {name}): train into a new --run.")
     script = importlib.import_module(Path(name).stem)
     try:
-        args = script.Args(**{**script.PUBLISHED, **flags, "run": folder, "batch_statistics": False})
+        args = script.Args(**{**runs.with_paths(script.Args, flags), "run": folder, "batch_statistics": False})
         generator = script.Generator(args)
     except (TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{folder / 'args.json'} is of another version ({error}): train into a new --run.") from None

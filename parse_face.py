@@ -36,6 +36,7 @@ from facegan import (
     celebamask,
     checkpoints,
     cli,
+    flags,
     judges,
     labelmaps,
     loop,
@@ -49,45 +50,46 @@ from facegan import (
     steps,
 )
 from facegan.errors import BadInput
+from facegan.flags import Bounds, Channels, Decay, Kind, LearningRate, Share, Weight
 
 
 @dataclass
 class Args(runs.TrainingArgs):
-    test: bool = False
+    test: Annotated[bool, Kind.CALL] = False
     """score the trained run on the faces of --split, into --out"""
-    photo: tuple[Path, ...] = ()
+    photo: Annotated[tuple[Path, ...], Kind.CALL] = ()
     """own photographs: find the face, align it as CelebA-HQ, parse it, and add it to the prepared folder --out"""
-    aligned: bool = False
+    aligned: Annotated[bool, Kind.CALL] = False
     """the photographs of --photo are square and cut as CelebA-HQ's already: take them as they are"""
-    run: Path = Path("runs/parse_face")
+    run: Annotated[Path, Kind.CALL] = Path("runs/parse_face")
     """folder of the run: flags, checkpoints, parser.keras, metrics.csv, sample grids, TensorBoard logs"""
-    out: Path = Path("results/parse_face")
+    out: Annotated[Path, Kind.CALL] = Path("results/parse_face")
     """where --test writes its pictures, and the prepared folder of --photo"""
-    split: Literal["test", "train", "all"] = "test"
+    split: Annotated[Literal["test", "train", "all"], Kind.CALL] = "test"
     """which faces --test scores: the last 20 %, the first 80 %, or all"""
     published: tyro.conf.Suppress[tyro.conf.Fixed[bool]] = False
     """there is no published recipe of a parser"""
 
-    epochs: int = 60
+    epochs: Annotated[int, Bounds(1, 10**9), Kind.FREE] = 60
     """passes over the training faces; may be raised later"""
-    learning_rate: float = 2e-3
+    learning_rate: LearningRate = 2e-3
     """Adam's"""
-    beta1: float = 0.9
+    beta1: Decay = 0.9
     """Adam's first decay rate"""
-    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 3.0
+    lambda_: Annotated[Weight, tyro.conf.arg(name="lambda")] = 3.0
     """weight of the Dice loss, in which a small part counts as much as a large one, against the cross-entropy; 0, 1, 3
     gave 0.35, 0.47, 0.54 mean IoU on eight drawn faces after 120 steps, and the accuracy rose too"""
-    width: int = 32
+    width: Channels = 32
     """channels at half size; a quarter of the work with half of them"""
     norm: Literal["group", "batch"] = "group"
     """group: the same in training and testing, at any batch size"""
-    ema_decay: float = 0.995
+    ema_decay: Decay = 0.995
     """test with a moving average of the weights"""
     flip: bool = True
     """half of the training faces are mirrored, their left and right parts exchanged"""
-    black: float = 0.5
+    black: Share = 0.5
     """share of the training photographs whose background is painted black"""
-    soften: float = 0.4
+    soften: Share = 0.4
     """share of the training photographs that are blurred, as painted faces and small photographs are"""
     vary: bool = True
     """move, turn, scale and recolour the training photographs a little"""
@@ -264,9 +266,10 @@ def train(args: Args) -> None:
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
     shown = shown_batch(records, faces)
 
-    with runtime.strategy().scope():
-        state = State(args)
-    with loop.training(args, state.checkpoints, train_numbers, test_numbers) as training:
+    with loop.training(args, train_numbers, test_numbers) as training:
+        with runtime.strategy().scope():
+            state = State(args)
+        training.resume(state.checkpoints)
         train_step, whole = make_train_step(args, state), float32_parser(args)
         for epoch, first_step in training.epochs():
             epoch_batches = partial(training_batches, args, records, train_numbers, epoch, first_step)
@@ -393,7 +396,7 @@ def add_photos(args: Args) -> None:
         raise BadInput("--photo makes a prepared folder: name it with --out.")
     given = {name for name, value in vars(args).items() if value != getattr(default, name)}
     if unused := sorted(given - {"photo", "aligned", "run", "out", "data"}):
-        raise BadInput(f"--photo has no use for {runs.as_typed(unused[0], getattr(args, unused[0]))}: leave it out.")
+        raise BadInput(f"--photo has no use for {flags.as_typed(unused[0], getattr(args, unused[0]))}: leave it out.")
     parser = judges.read_parser(args.run)
     size = parser.input_shape[1]
     found = [own_photos.find(path, partial(full_map, parser), size, args.aligned) for path in args.photo]

@@ -24,42 +24,43 @@ import tyro
 from keras import layers
 
 from facegan import blocks, checkpoints, cli, dlibnet, judges, loop, pipeline, prepared, report, runs, steps
+from facegan.flags import Bounds, Channels, Decay, Kind, LearningRate, Needs, Weight
 from facegan.regions import LABEL_REGION, REGIONS
 
 
 @dataclass
 class Args(runs.TrainingArgs):
-    run: Path = Path("runs/pix2pix")
+    run: Annotated[Path, Kind.CALL] = Path("runs/pix2pix")
     """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
-    out: Path = Path("results/pix2pix")
+    out: Annotated[Path, Kind.CALL] = Path("results/pix2pix")
     """where --test writes its pictures"""
 
-    learning_rate: float = 4e-4
+    learning_rate: LearningRate = 4e-4
     """Adam's, for the generator. Published: 2e-4"""
-    discriminator_learning_rate: float = 4e-4
+    discriminator_learning_rate: LearningRate = 4e-4
     """Adam's, for the discriminator. Published: 2e-4"""
-    beta1: float = 0.5
+    beta1: Decay = 0.5
     """Adam's first decay rate"""
-    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
+    lambda_: Annotated[Weight, tyro.conf.arg(name="lambda")] = 100.0
     """weight of the L1 and push losses against the GAN loss"""
-    dropout: float = 0.5
+    dropout: Decay = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    identity: float = 15.0
+    identity: Weight = 15.0
     """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
     identity_sees: Literal["light", "color"] = "light"
     """light: that loss sees light and shade alone, in the colours asked for; color: all, and paints coloured lines"""
-    perceptual: float = 30.0
+    perceptual: Weight = 30.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
-    color_consistency: float = 30.0
+    color_consistency: Weight = 30.0
     """weight of the difference between each region's mean colour in the painted pictures and the one asked for.
     Published: 0"""
     push: bool = True
     """push the manipulated picture away from the photograph where the maps differ, as published"""
-    map_consistency: float = 0.0
+    map_consistency: Weight = 0.0
     """weight of the cross-entropy between the map asked for and what a frozen parser, --parser, finds in the
     manipulated picture"""
-    parser: Path = Path("runs/parse_face")
+    parser: Annotated[Path, Needs("map_consistency")] = Path("runs/parse_face")
     """run of parse_face.py, for --map-consistency"""
 
     upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "blend"
@@ -68,9 +69,9 @@ class Args(runs.TrainingArgs):
     modulation: Literal["none", "code", "regions"] = "regions"
     """where colours and ID enter. code: at 1 x 1, and they scale and shift the channels of every level up; regions: the
     same, for each region apart. Published: none, at 1 x 1 only"""
-    face_id_scale: float = 24.0
+    face_id_scale: Annotated[float, Bounds(0, 1e6)] = 24.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
-    discriminator_width: int = 32
+    discriminator_width: Channels = 32
     """filters of the discriminator's first layer; the others have 2, 4 and 8 times as many. Published: 64"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
@@ -78,13 +79,13 @@ class Args(runs.TrainingArgs):
     """paint the difference to the colour map, in logits; --no-residual, as published, paints from nothing"""
     norm: Literal["group", "batch", "instance"] = "group"
     """group, instance: the same in training and testing, at any batch size. Published: batch"""
-    ema_decay: float = 0.999
+    ema_decay: Decay = 0.999
     """test with a moving average of the generator's weights. Published: 0, the last weights"""
     flip: bool = True
     """half of the training faces and maps are mirrored; --no-flip mirrors none, as published"""
     second_map: Literal["split", "all"] = "split"
     """where a training face's second map comes from. Published: all, test faces too"""
-    batch_statistics: bool = False
+    batch_statistics: Annotated[bool, Kind.FREE] = False
     """test with BatchNorm and dropout in training mode. Published: yes, so that a result depends on its batch"""
 
 
@@ -387,9 +388,10 @@ def train(args: Args) -> None:
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
     shown = shown_batch(records, faces)
 
-    with runtime.strategy().scope():
-        state = State(args)
-    with loop.training(args, state.checkpoints, train_numbers, test_numbers) as training:
+    with loop.training(args, train_numbers, test_numbers) as training:
+        with runtime.strategy().scope():
+            state = State(args)
+        training.resume(state.checkpoints)
         train_step = make_train_step(args, state)
         for epoch, first_step in training.epochs():
             epoch_batches = partial(training_batches, args, records, train_numbers, pool, epoch, first_step)

@@ -27,54 +27,55 @@ import tyro
 from keras import layers
 
 from facegan import blocks, checkpoints, cli, dlibnet, loop, pipeline, prepared, report, runs, steps
+from facegan.flags import Bounds, Channels, Decay, Kind, LearningRate, Weight
 from facegan.regions import REGIONS
 
 
 @dataclass
 class Args(runs.TrainingArgs):
-    run: Path = Path("runs/pix2pix_rec")
+    run: Annotated[Path, Kind.CALL] = Path("runs/pix2pix_rec")
     """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
-    out: Path = Path("results/pix2pix_rec")
+    out: Annotated[Path, Kind.CALL] = Path("results/pix2pix_rec")
     """where --test writes its pictures"""
 
-    learning_rate: float = 4e-4
+    learning_rate: LearningRate = 4e-4
     """Adam's, for the generator. Published: 2e-4"""
-    discriminator_learning_rate: float = 4e-4
+    discriminator_learning_rate: LearningRate = 4e-4
     """Adam's, for the discriminator. Published: 2e-4"""
-    beta1: float = 0.5
+    beta1: Decay = 0.5
     """Adam's first decay rate"""
-    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 100.0
+    lambda_: Annotated[Weight, tyro.conf.arg(name="lambda")] = 100.0
     """weight of the L1 loss against the GAN loss"""
     condition: Literal["pair", "map"] = "pair"
     """pair: the generator sees the photograph, through its style codes, and the map; map: the map, colours, face ID"""
-    style: int = 64
+    style: Channels = 64
     """numbers in the style code of a region; eight codes a face are all that --condition pair sees of the photograph"""
-    dropout: float = 0.5
+    dropout: Decay = 0.5
     """in the first three layers of the way up; the only noise"""
 
-    identity: float = 15.0
+    identity: Weight = 15.0
     """weight of the squared distance of the reconstruction to the person, by dlib's descriptor. Published: 0"""
     identity_sees: Literal["light", "color"] = "light"
     """light: that loss sees light and shade alone, in the colours asked for; color: all, and paints coloured lines"""
-    perceptual: float = 30.0
+    perceptual: Weight = 30.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
 
     upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "blend"
     """blend: a 3 x 3 convolution, then bilinear; resize: the other way round, slower; subpixel: four channels become
     2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
-    face_id_scale: float = 24.0
+    face_id_scale: Annotated[float, Bounds(0, 1e6)] = 24.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
-    discriminator_width: int = 64
+    discriminator_width: Channels = 64
     """filters of the discriminator's first layer; the others have 2, 4 and 8 times as many"""
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
     norm: Literal["group", "batch", "instance"] = "group"
     """group, instance: the same in training and testing, at any batch size. Published: batch"""
-    ema_decay: float = 0.999
+    ema_decay: Decay = 0.999
     """test with a moving average of the generator's weights. Published: 0, the last weights"""
     flip: bool = True
     """half of the training faces are mirrored; --no-flip mirrors none, as published"""
-    batch_statistics: bool = False
+    batch_statistics: Annotated[bool, Kind.FREE] = False
     """test with BatchNorm and dropout in training mode. Published: yes, so that a result depends on its batch"""
 
 
@@ -336,9 +337,10 @@ def train(args: Args) -> None:
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
     shown = shown_batch(records, faces)
 
-    with runtime.strategy().scope():
-        state = State(args)
-    with loop.training(args, state.checkpoints, train_numbers, test_numbers) as training:
+    with loop.training(args, train_numbers, test_numbers) as training:
+        with runtime.strategy().scope():
+            state = State(args)
+        training.resume(state.checkpoints)
         train_step = make_train_step(args, state)
         for epoch, first_step in training.epochs():
             epoch_batches = partial(training_batches, args, records, train_numbers, epoch, first_step)

@@ -56,7 +56,6 @@ class Checkpoints:
 
         Raises BadInput when there are some and none can be read, or when there is none and one is required.
         """
-        self.manager = self.make_manager()  # another process may have saved since
         for path in reversed(self.manager.checkpoints):
             try:
                 self.load(path)

@@ -1,7 +1,7 @@
 """What stands around the loop of a script's train(): hold the run folder, resume, count, log, save, stop."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import tensorflow as tf
@@ -10,18 +10,14 @@ from facegan import checkpoints, report, runs, runtime
 
 
 @contextmanager
-def training(
-    args: runs.TrainingArgs, saved: checkpoints.Checkpoints, train_numbers: np.ndarray, test_numbers: np.ndarray
-) -> Iterator["Training"]:
-    """Hold args.run, where nobody else may train meanwhile, record the flags and the numbers of the faces there, take
-    the newest checkpoint's values, if there is one, and yield the training that goes on from its step."""
-    with checkpoints.training_in(args.run) as stops:
+def training(args: runs.TrainingArgs, train_numbers: np.ndarray, test_numbers: np.ndarray) -> Iterator["Training"]:
+    """Hold args.run, where nobody else may train meanwhile, record the flags and the numbers of the faces there, and
+    yield the Training."""
+    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    with checkpoints.training_in(args.run) as stops, ExitStack() as stack:
         runs.record(args, train_numbers.tolist(), test_numbers.tolist())
-        steps = runs.steps_of_an_epoch(args, len(train_numbers))
-        first, last = saved.restore_together(), args.epochs * steps
-        with report.Progress(args.run, first, last, args.batch_size) as progress:
-            run = Training(first, last, steps, saved, progress, stops)
-            yield run
+        run = Training(args, steps, stops, stack)
+        yield run
     print(f"{args.run}: trained {run.step} steps, {run.step // steps} epochs of {len(train_numbers)} faces")
 
 
@@ -29,10 +25,16 @@ class Training:
     """step: how many steps are done. saved: whether the last one was saved. epoch_ended: whether it was the last of its
     epoch. stopped: whether Ctrl-C or a signal asked to stop after it."""
 
-    def __init__(self, first: int, last: int, steps_of_an_epoch: int, saved, progress, stops: list[int]):
-        self.step, self.last, self.steps_of_an_epoch = first, last, steps_of_an_epoch
-        self.checkpoints, self.progress, self.stops = saved, progress, stops
+    def __init__(self, args: runs.TrainingArgs, steps_of_an_epoch: int, stops: list[int], stack: ExitStack):
+        self.args, self.steps_of_an_epoch, self.stops, self.stack = args, steps_of_an_epoch, stops, stack
+        self.step, self.last = 0, args.epochs * steps_of_an_epoch
         self.saved = self.epoch_ended = self.stopped = False
+
+    def resume(self, state: checkpoints.Checkpoints) -> None:
+        """Take the newest checkpoint's values, if there is one, and go on from its step; show progress from now on."""
+        self.checkpoints, self.step = state, state.restore_together()
+        progress = report.Progress(self.args.run, self.step, self.last, self.args.batch_size)
+        self.progress = self.stack.enter_context(progress)
 
     def epochs(self) -> Iterator[tuple[int, int]]:
         """The epochs that are left, each with the step in it to begin with. Raises KeyboardInterrupt once stopped."""

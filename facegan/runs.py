@@ -8,84 +8,56 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from facegan import cli, prepared, runtime
+from facegan import cli, flags, prepared, runtime
 from facegan.errors import BadInput
+from facegan.flags import Bounds, Kind
 
 
 @dataclasses.dataclass
 class TrainingArgs:
     """Flags of the three training scripts. What changes the science stands in each script's own Args."""
 
-    train: bool = False
+    train: Annotated[bool, Kind.CALL] = False
     """train, or go on training, in --run"""
-    test: bool = False
+    test: Annotated[bool, Kind.CALL] = False
     """paint the faces of --split into --out with the trained run"""
-    dry_run: bool = False
+    dry_run: Annotated[bool, Kind.CALL] = False
     """print shapes, parameters, memory and steps of --train, write nothing, and exit"""
-    data: Path = Path("data/prepared")
+    data: Annotated[Path, Kind.FREE] = Path("data/prepared")
     """prepared folder"""
-    run: Path = Path("runs")
+    run: Annotated[Path, Kind.CALL] = Path("runs")
     """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
-    out: Path = Path("results")
+    out: Annotated[Path, Kind.CALL] = Path("results")
     """where --test writes its pictures"""
-    split: Literal["test", "train", "all"] = "test"
+    split: Annotated[Literal["test", "train", "all"], Kind.CALL] = "test"
     """which faces --test paints: the last 20 %, the first 80 %, or all"""
     published: bool = False
     """begin a run with the published recipe's values; flags said beside it still count"""
 
     size: Literal[64, 128, 256, 512] = 256
     """working size S; the prepared folder must have the same"""
-    epochs: int = 150
+    epochs: Annotated[int, Bounds(1, 10**9), Kind.FREE] = 150
     """passes over the training faces; may be raised later"""
-    batch_size: int = 16
+    batch_size: Annotated[int, Bounds(1, 10**6), Kind.TRAINING] = 16
     """faces a step, over all devices together"""
-    seed: int = 0
+    seed: Annotated[int, Bounds(0, 2**32 - 1)] = 0
     """of weights, order, pairs, flips and dropout"""
-    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16", "float64"] = "auto"
+    precision: Annotated[Literal["auto", "float32", "mixed_bfloat16", "mixed_float16", "float64"], Kind.TRAINING] = (
+        "auto"
+    )
     """auto takes the fastest that this machine has; float64 is slow, and made for comparing runs of several devices"""
-    xla: Literal["auto", "on", "off"] = "auto"
+    xla: Annotated[Literal["auto", "on", "off"], Kind.CALL] = "auto"
     """compile the step; auto measures both on a GPU, and is off on a CPU, where it measured slower"""
-    cache: Literal["auto", "on", "off"] = "auto"
+    cache: Annotated[Literal["auto", "on", "off"], Kind.CALL] = "auto"
     """keep all faces in memory; auto does when they take less than half of what is free"""
 
 
-UNRECORDED = {"train", "test", "dry_run", "run", "split", "out", "xla", "cache", "photo", "aligned"}
-"""Flags of the call, not of the run."""
-
-GONE = {"gan": "bce", "feature_matching": 0.0, "spectral_norm": False, "cycle": 0.0}
-"""Flags of earlier versions, and the value at which they did nothing: runs that recorded it go on. Why they went:
-benchmarks/recipes.md."""
-
-FREE = {"data", "epochs", "batch_statistics"}
-"""Flags that the run remembers, but that may be said otherwise later. All others are bound: they made the weights."""
-
-BOUNDS = {
-    "epochs": (1, 10**9),
-    "batch_size": (1, 10**6),
-    "seed": (0, 2**32 - 1),
-    "learning_rate": (1e-12, 1e38),
-    "discriminator_learning_rate": (1e-12, 1e38),
-    "beta1": (0, 0.9999999),
-    "lambda_": (0, 1e9),
-    "ema_decay": (0, 0.9999999),
-    "identity": (0, 1e9),
-    "perceptual": (0, 1e9),
-    "color_consistency": (0, 1e9),
-    "face_id_scale": (0, 1e6),
-    "map_consistency": (0, 1e9),
-    "discriminator_width": (1, 4096),
-    "width": (1, 4096),
-    "black": (0, 1),
-    "soften": (0, 1),
-    "dropout": (0, 0.9999999),
-    "gan_weight": (0, 1e9),
-    "style": (1, 4096),
-}
-"""Smallest and largest value of each numeric flag."""
+FORMAT = 1
+"""Of args.json; another number stands for flags that mean something else."""
 
 
 def parse(args_type, published: dict, description: str):
@@ -99,15 +71,11 @@ def parse(args_type, published: dict, description: str):
         raise BadInput("nothing to do: say --train, --test or both, or --dry-run.")
     script, recorded = script_of(args_type), recorded_flags(args.run)
     trained_by = recorded.pop("script", script)
-    if recorded:
-        # a flag that is younger than the run has its published value there; one rate was both networks'
-        if hasattr(args_type, "discriminator_learning_rate"):
-            recorded.setdefault("discriminator_learning_rate", recorded.get("learning_rate"))
-        recorded = published | recorded
     if trained_by != script:
         raise BadInput(f"{args.run} was trained by {trained_by}, this is {script}: name another folder with --run.")
     if args.test and not (args.train or recorded):
         raise BadInput(f"no trained run in {args.run}: train first, with --train, or name one with --run.")
+    recorded = with_paths(args_type, recorded)
     try:
         default = args_type(**(recorded or (published if args.published else {})))
         for name, value in recorded.items():
@@ -118,9 +86,7 @@ def parse(args_type, published: dict, description: str):
             f"{args.run / 'args.json'} is damaged or of another version ({error}): train into a new --run."
         ) from None
     args = cli.parse(args_type, default=default, description=description)
-    for name, (low, high) in BOUNDS.items():
-        if not low <= getattr(args, name, low) <= high:
-            raise BadInput(f"{as_typed(name, getattr(args, name))}: expected {low} to {high}.")
+    flags.check_bounds(args)
     check_flags(args, recorded)
     return args
 
@@ -131,12 +97,23 @@ def script_of(args_type) -> str:
 
 
 def recorded_flags(run: Path) -> dict:
-    """The flags the run in this folder was trained with; {} before its first checkpoint, when nothing binds it yet."""
-    if not (run / "checkpoints" / "checkpoint").exists():
+    """The flags with which the run in this folder was trained, as JSON has them, and its script; {} before its first
+    checkpoint, when nothing binds it yet. Raises BadInput when they are damaged or of another version."""
+    if not has_checkpoint(run):
         return {}
-    flags = read_record(run / "args.json")
-    flags = {name: value for name, value in flags.items() if name not in GONE or value != GONE[name]}
-    return flags | {name: Path(flags[name]) for name in ("data", "parser") if name in flags}
+    recorded = read_record(run / "args.json")
+    if recorded.pop("format", FORMAT) != FORMAT:
+        raise BadInput(f"{run / 'args.json'} is of another version: train into a new --run.")
+    return recorded
+
+
+def with_paths(args_type: type, recorded: dict) -> dict:
+    """Recorded flags with their paths as Path."""
+    return recorded | {name: Path(recorded[name]) for name in flags.paths(args_type) & set(recorded)}
+
+
+def has_checkpoint(run: Path) -> bool:
+    return (run / "checkpoints" / "checkpoint").exists()
 
 
 def read_record(path: Path) -> dict:
@@ -144,31 +121,21 @@ def read_record(path: Path) -> dict:
     return prepared.read_settings(path, "what was trained is kept; bring the file back, or train into a new --run.")
 
 
-def as_typed(name: str, value) -> str:
-    """A flag as on the command line."""
-    flag = name.rstrip("_").replace("_", "-")
-    if isinstance(value, bool):
-        return f"--{flag}" if value else f"--no-{flag}"
-    return f"--{flag} {value}"
-
-
-def check_flags(args, recorded: dict) -> None:
+def check_flags(args: TrainingArgs, recorded: dict) -> None:
     """Raise BadInput with both values where a bound flag differs from the one the run was trained with."""
     if recorded and args.precision == "auto":
         args.precision = recorded["precision"]  # what auto chose on the machine where the run began
-    for name, value in recorded.items():
-        if name in FREE or (name in ("precision", "batch_size") and not (args.train or args.dry_run)):
-            continue
-        if name == "parser" and (not args.map_consistency or args.parser.resolve() == value.resolve()):
-            continue
-        if getattr(args, name) != value:
+    for name, before in recorded.items():
+        value = getattr(args, name)
+        same = value.resolve() == before.resolve() if isinstance(value, Path) else value == before
+        if flags.binds(args, name) and not same:
             raise BadInput(
-                f"{args.run} was trained with {as_typed(name, value)}, now it is "
-                f"{as_typed(name, getattr(args, name))}: leave it out to go on, or name a new folder with --run."
+                f"{args.run} was trained with {flags.as_typed(name, before)}, now it is "
+                f"{flags.as_typed(name, value)}: leave it out to go on, or name a new folder with --run."
             )
 
 
-def checked_split(args, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the faces that train, and of those that test. Raises BadInput where they are not those that the
     run recorded in run/split.json.
 
@@ -178,7 +145,7 @@ def checked_split(args, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
     train_numbers, test_numbers = prepared.split(numbers)
     path = args.run / "split.json"
     source = prepared.describe(args.data)
-    if recorded_flags(args.run) and path.exists():
+    if has_checkpoint(args.run) and path.exists():
         before, trains = read_record(path), args.train or args.dry_run
         if not is_split(before):
             raise BadInput(f"{path} is damaged: bring it back, or train into a new --run; what was trained is kept.")
@@ -217,7 +184,7 @@ def is_split(record: dict) -> bool:
     )
 
 
-def steps_of_an_epoch(args, faces: int) -> int:
+def steps_of_an_epoch(args: TrainingArgs, faces: int) -> int:
     """Steps to pass over the training faces once, without the few that fill no batch (each epoch's order leaves out
     others). Raises BadInput when they do not fill one."""
     if faces < args.batch_size:
@@ -225,21 +192,20 @@ def steps_of_an_epoch(args, faces: int) -> int:
     return faces // args.batch_size
 
 
-def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
+def record(args: TrainingArgs, train_numbers: list[int], test_numbers: list[int]) -> None:
     """Write the run's flags to run/args.json, its faces and the training photographs' checksums to run/split.json, and
     add this start to run/starts.json: time, command line, versions. Only while the run folder is held, so that nobody
     else's are replaced."""
     if not runtime.is_chief():
         return
-    flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED}
-    flags = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in flags.items()}
     args.run.mkdir(parents=True, exist_ok=True)
-    if not (recorded_flags(args.run) and (args.run / "split.json").exists()):
+    if not (has_checkpoint(args.run) and (args.run / "split.json").exists()):
         photos = [prepared.photo_crc(args.data, k) for k in train_numbers]
         faces = {"source": prepared.describe(args.data), "train": train_numbers, "test": test_numbers}
         faces["train_photos"] = photos
         prepared.write_text(args.run / "split.json", json.dumps(faces))
-    prepared.write_text(args.run / "args.json", json.dumps({"script": script_of(type(args)), **flags}, indent=2) + "\n")
+    settings = {"format": FORMAT, "script": script_of(type(args)), **flags_to_record(args)}
+    prepared.write_text(args.run / "args.json", json.dumps(settings, indent=2) + "\n")
     path = args.run / "starts.json"
     starts = read_record(path)["starts"] if path.exists() else []
     starts.append(
@@ -255,10 +221,17 @@ def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
     prepared.write_text(path, json.dumps({"starts": starts}, indent=2) + "\n")
 
 
-def about_test(args, step: int) -> dict:
+def flags_to_record(args: TrainingArgs) -> dict:
+    """The flags that a run records, as JSON has them; paths are absolute."""
+    once = flags.of_kind(type(args), Kind.CALL)
+    values = {name: value for name, value in dataclasses.asdict(args).items() if name not in once}
+    return {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+def about_test(args: TrainingArgs, step: int) -> dict:
     """What results.json says of a --test: script, run, step, split, flags, and where the faces came from."""
-    flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED | {"data"}}
-    flags = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in flags.items()}
+    recorded = flags_to_record(args)
+    del recorded["data"]
     return {
         "script": script_of(type(args)),
         "run": str(args.run.resolve()),
@@ -266,7 +239,7 @@ def about_test(args, step: int) -> dict:
         "split": args.split,
         "data": str(args.data.resolve()),
         "source": prepared.describe(args.data),
-        "flags": flags,
+        "flags": recorded,
         "commit": git_commit(),
         **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
     }

@@ -1,0 +1,85 @@
+"""What stands at a flag, in Annotated: its bounds, and how a run is bound to it."""
+
+import enum
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, get_args, get_type_hints
+
+from facegan.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The smallest and the largest value of a number."""
+
+    low: float
+    high: float
+
+
+class Kind(enum.Enum):
+    """How a run is bound to a flag. Without a kind a flag is recorded and bound for good: it made the weights."""
+
+    CALL = "of one call: not recorded"
+    FREE = "recorded; a later call may say otherwise"
+    TRAINING = "recorded, and bound while training; --test may say otherwise"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The flag has no effect, and binds nothing, where this other one is 0."""
+
+    flag: str
+
+
+LearningRate = Annotated[float, Bounds(1e-12, 1e38)]
+Decay = Annotated[float, Bounds(0, 0.9999999)]
+Weight = Annotated[float, Bounds(0, 1e9)]
+Share = Annotated[float, Bounds(0, 1)]
+Channels = Annotated[int, Bounds(1, 4096)]
+
+
+def notes(args_type: type, name: str) -> tuple:
+    """What stands at a flag beside its type."""
+    return get_args(get_type_hints(args_type, include_extras=True)[name])[1:]
+
+
+def of_kind(args_type: type, *kinds: Kind) -> set[str]:
+    """The names of the flags of one of these kinds."""
+    return {field.name for field in fields(args_type) if set(kinds) & set(notes(args_type, field.name))}
+
+
+def paths(args_type: type) -> set[str]:
+    """The names of the flags that are paths."""
+    hints = get_type_hints(args_type)
+    return {name for name, kind in hints.items() if kind is Path}
+
+
+def bounds(args_type: type, name: str) -> Bounds | None:
+    return next((note for note in notes(args_type, name) if isinstance(note, Bounds)), None)
+
+
+def check_bounds(args) -> None:
+    """Raise BadInput for a number that is too small or too large."""
+    for field in fields(args):
+        limits, value = bounds(type(args), field.name), getattr(args, field.name)
+        if limits and not limits.low <= value <= limits.high:
+            raise BadInput(f"{as_typed(field.name, value)}: expected {limits.low} to {limits.high}.")
+
+
+def binds(args, name: str) -> bool:
+    """Whether a recorded flag must be as it was for what args ask for."""
+    training = args.train or args.dry_run
+    for note in notes(type(args), name):
+        if note is Kind.FREE or (note is Kind.TRAINING and not training):
+            return False
+        if isinstance(note, Needs) and not getattr(args, note.flag):
+            return False
+    return True
+
+
+def as_typed(name: str, value) -> str:
+    """A flag as on the command line."""
+    flag = name.rstrip("_").replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{flag}" if value else f"--no-{flag}"
+    return f"--{flag} {value}"
