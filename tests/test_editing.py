@@ -320,8 +320,9 @@ def test_the_example_of_editing_py_runs(prepared_64):
     assert names["picture"].shape == (S, S, 3)
 
 
-def test_the_example_of_the_readme_runs(trained, prepared_64, root, monkeypatch):
-    (example,) = re.findall(r"```python\n(import edit\n.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL)
+def test_the_example_of_the_editor_page_runs(trained, prepared_64, root, monkeypatch):
+    page = (root / "docs" / "editor.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(import edit\n.*?)```", page, re.DOTALL)
     monkeypatch.setattr(script, "Args", functools.partial(script.Args, run=trained(pix2pix).run, data=prepared_64))
     names = {}
     exec(example.replace("(12, 57)", "(8, 1)"), names)
