@@ -25,7 +25,20 @@ import tensorflow as tf
 import export
 import parse_face
 from face_recognition import face_recognition
-from facegan import align, cli, editing, editor_desk, judges, pipeline, prepared, regions, report, runs, uploads
+from facegan import (
+    align,
+    cli,
+    editing,
+    editor_desk,
+    files,
+    parsers,
+    pictures,
+    pipeline,
+    prepared,
+    regions,
+    runs,
+    uploads,
+)
 from facegan.editing import Edit, Face
 from facegan.errors import BadInput
 
@@ -116,7 +129,7 @@ def parser(args: Args) -> keras.Model:
     return read_parser(args.parser)
 
 
-read_parser = functools.cache(judges.read_parser)
+read_parser = functools.cache(parsers.load)
 
 
 def own_map(args: Args, labels: np.ndarray) -> editing.FaceMap:
@@ -183,9 +196,9 @@ def edit_by_flags(args: Args) -> Edit:
 
 def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
     """--out, --save-map, --save-sample."""
-    report.save_png(args.out, picture)
+    pictures.save_png(args.out, picture)
     if args.save_map:
-        prepared.write_bytes(args.save_map, editor_desk.encoded(editing.full_labels(editing.labels(edit)), "PNG"))
+        files.write_bytes(args.save_map, editor_desk.encoded(editing.full_labels(editing.labels(edit)), "PNG"))
     if args.save_sample:
         prepared.write_npz(args.save_sample, stored=("Image",), **editing.sample(edit, picture))
     for path in (args.out, args.save_map, args.save_sample):

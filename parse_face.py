@@ -36,18 +36,20 @@ from facegan import (
     celebamask,
     checkpoints,
     cli,
-    judges,
+    files,
     labelmaps,
     loop,
     norms,
     own_photos,
+    parsers,
+    pictures,
     pipeline,
     prepared,
     regions,
-    report,
     runs,
 )
 from facegan.errors import BadInput
+from facegan.results import ResultsWriter
 
 
 @dataclass
@@ -305,14 +307,14 @@ def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
     whole.set_weights(average.get_weights())
     with runtime.in_float32(), tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
         norms.portable_copy(whole).save(Path(folder) / "parser.keras")
-        prepared.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
+        files.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
 
 
 def has_weights(run: Path, weights: list[np.ndarray]) -> bool:
     """Whether run/parser.keras can be read and has these. Then it stays: what it judged names it by its checksum, and
     Keras writes the date into it."""
     try:
-        kept = judges.read_parser(run).get_weights()
+        kept = parsers.load(run).get_weights()
     except BadInput:
         return False
     weights = [weight.astype(np.float32) for weight in weights]
@@ -346,7 +348,7 @@ def parse(parser: keras.Model, batch: dict) -> dict[str, np.ndarray]:
 
 def grid(parsed: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
     """The labelled grid of some parsed faces, (H, W, 3) uint8."""
-    return report.grid({label: parsed[name] for name, label in ROWS.items()}, captions)
+    return pictures.grid({label: parsed[name] for name, label in ROWS.items()}, captions)
 
 
 def scores(confusions: np.ndarray) -> dict[str, np.ndarray]:
@@ -371,7 +373,7 @@ def test(args: Args) -> None:
     about, total = runs.about_test(args, step), 0
     for name in ("scores.json", "scores.md"):
         (args.out / name).unlink(missing_ok=True)  # of the test before
-    with report.Results(args.out, about, numbers, ROWS) as results:
+    with ResultsWriter(args.out, about, numbers, ROWS) as results:
         for batch in batches(records, numbers, unchanged(numbers), args.batch_size):
             parsed = parse(parser, batch)
             pairs = zip(parsed["given_labels"], parsed["found_labels"], strict=True)
@@ -379,8 +381,8 @@ def test(args: Args) -> None:
             results.add(parsed, {"k": batch["k"].numpy()} | scores(confusions))
             total = total + confusions.sum(0)
         scored = {**about, "faces": len(numbers), **labelmaps.summary(total)}
-        prepared.write_text(args.out / "scores.json", json.dumps(scored, indent=2) + "\n")
-        prepared.write_text(args.out / "scores.md", labelmaps.table(scored) + "\n")
+        files.write_text(args.out / "scores.json", json.dumps(scored, indent=2) + "\n")
+        files.write_text(args.out / "scores.md", labelmaps.table(scored) + "\n")
     print(labelmaps.table(scored))
 
 
@@ -398,10 +400,10 @@ def add_photos(args: Args) -> None:
     given = {name for name, value in vars(args).items() if value != getattr(default, name)}
     if unused := sorted(given - {"photo", "aligned", "run", "out", "data"}):
         raise BadInput(f"--photo has no use for {runs.as_typed(unused[0], getattr(args, unused[0]))}: leave it out.")
-    parser = judges.read_parser(args.run)
+    parser = parsers.load(args.run)
     size = parser.input_shape[1]
     found = [own_photos.find(path, partial(full_map, parser), size, args.aligned) for path in args.photo]
-    own_photos.add(args.out, size, found, partial(prepare, args.out, size), judges.sha256(args.run / "parser.keras"))
+    own_photos.add(args.out, size, found, partial(prepare, args.out, size), files.sha256(args.run / "parser.keras"))
     own_photos.fill_up(args.out, size, args.data)
     print(own_photos.what_next(args.out, size))
 
@@ -415,9 +417,7 @@ def full_map(parser: keras.Model, photo: np.ndarray) -> np.ndarray:
 
 def prepare(out: Path, size: int, face: celebamask.RawFace) -> None:
     """The prepared files of one raw face, exactly as the three preprocessing scripts make them."""
-    prepared.claim(
-        out / "face_ids" / "settings.json", f"delete {out / 'face_ids'} and run the scripts again.", jitter=0
-    )
+    files.claim(out / "face_ids" / "settings.json", f"delete {out / 'face_ids'} and run the scripts again.", jitter=0)
     g_simple_mask.prepare(face, out, size, "area")
     c_mask.make_color_mask(face.k, out, png=False)
     face_recognition.embed(face.k, out, jitter=0)

@@ -22,8 +22,9 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, dlibnet, judges, loop, pipeline, prepared, report, runs
+from facegan import blocks, checkpoints, cli, dlibnet, loop, parsers, pictures, pipeline, prepared, runs
 from facegan.regions import LABEL_REGION, REGIONS
+from facegan.results import ResultsWriter
 
 
 @dataclass
@@ -286,7 +287,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
     generator, discriminator = state.generator, state.discriminator
     faces = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
-    parser = judges.read_parser(args.parser, args.size) if args.map_consistency else None
+    parser = parsers.load(args.parser, args.size) if args.map_consistency else None
     weights = {"gan": 1.0, "l1": args.lambda_, "l1_agree": args.lambda_, "push": args.lambda_ * args.push}
     weights |= {"identity": args.identity, "perceptual": args.perceptual}
     weights |= {"color": args.color_consistency, "map": args.map_consistency}
@@ -413,7 +414,7 @@ def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarr
 
 def grid(painted: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
     """The labelled grid of some painted faces, (H, W, 3) uint8."""
-    return report.grid({label: painted[name] for name, label in ROWS.items()}, captions)
+    return pictures.grid({label: painted[name] for name, label in ROWS.items()}, captions)
 
 
 def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -441,7 +442,7 @@ def test(args: Args) -> None:
     others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
-    with report.Results(args.out, runs.about_test(args, step), numbers, ROWS) as results:
+    with ResultsWriter(args.out, runs.about_test(args, step), numbers, ROWS) as results:
         for batch in batches(records, numbers, others, np.zeros((len(numbers), 2), bool), args.batch_size):
             painted = paint(args, generator, batch)
             about = {"k": batch["k"].numpy(), "map_k": batch["k2"].numpy()}

@@ -25,8 +25,9 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, dlibnet, loop, pipeline, prepared, report, runs
+from facegan import blocks, checkpoints, cli, dlibnet, loop, pictures, pipeline, prepared, runs
 from facegan.regions import REGIONS
+from facegan.results import ResultsWriter
 
 
 @dataclass
@@ -351,7 +352,7 @@ def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarr
 
 def grid(painted: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
     """The labelled grid of some painted faces, (H, W, 3) uint8."""
-    return report.grid({label: painted[name] for name, label in ROWS.items()}, captions)
+    return pictures.grid({label: painted[name] for name, label in ROWS.items()}, captions)
 
 
 def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -376,7 +377,7 @@ def test(args: Args) -> None:
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
     about, also = runs.about_test(args, step), {"cmask": "colour map"}
-    with report.Results(args.out, about, numbers, ROWS, also) as results:
+    with ResultsWriter(args.out, about, numbers, ROWS, also) as results:
         for batch in batches(records, numbers, np.zeros(len(numbers), bool), args.batch_size):
             painted = paint(args, generator, batch)
             k = batch["k"].numpy()

@@ -23,8 +23,9 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, dlibnet, loop, pipeline, prepared, report, runs
+from facegan import blocks, checkpoints, cli, dlibnet, loop, pictures, pipeline, prepared, runs
 from facegan.regions import REGIONS
+from facegan.results import ResultsWriter
 
 
 @dataclass
@@ -392,7 +393,7 @@ def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarr
 
 def grid(painted: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
     """The labelled grid of some painted faces, (H, W, 3) uint8."""
-    return report.grid({label: painted[name] for name, label in ROWS.items()}, captions)
+    return pictures.grid({label: painted[name] for name, label in ROWS.items()}, captions)
 
 
 def scores(painted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -420,7 +421,7 @@ def test(args: Args) -> None:
     others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
-    with report.Results(args.out, runs.about_test(args, step), numbers, ROWS) as results:
+    with ResultsWriter(args.out, runs.about_test(args, step), numbers, ROWS) as results:
         for batch in batches(records, numbers, others, np.zeros((len(numbers), 2), bool), args.batch_size):
             painted = paint(args, generator, batch)
             about = {"k": batch["k"].numpy(), "map_k": batch["k2"].numpy()}

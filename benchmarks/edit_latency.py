@@ -18,7 +18,7 @@ from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import runtime
+from facegan import files, runtime
 
 # isort: split
 import gradio as gr
@@ -46,7 +46,7 @@ def make_data(folder: Path, size: int) -> None:
     rng = np.random.default_rng(0)
     for part in ("samples", "face_ids"):
         (folder / part).mkdir(parents=True)
-    prepared.claim(folder / "prepared.json", "", size=size, source="drawn", layout="parts", resample="area")
+    files.claim(folder / "prepared.json", "", size=size, source="drawn", layout="parts", resample="area")
     for k in range(4):
         photo, parts, _ = synthetic.draw_face(0, k)
         masks = {part: mask.astype(np.uint8) * 255 for part, mask in parts.items()}

@@ -16,7 +16,7 @@ from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import runtime
+from facegan import files, runtime
 
 # isort: split
 import keras
@@ -42,7 +42,7 @@ class Args:
 def write_faces(args: Args, data: Path) -> np.ndarray:
     """A prepared folder of noise in blocks of 16 pixels; the numbers of its faces."""
     rng, s = np.random.default_rng(0), args.size
-    prepared.claim(data / "prepared.json", "", size=s, source="noise", layout="parts", resample="area")
+    files.claim(data / "prepared.json", "", size=s, source="noise", layout="parts", resample="area")
     for folder in prepared.MAKERS:
         (data / folder).mkdir()
     for k in range(args.count):

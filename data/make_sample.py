@@ -21,7 +21,7 @@ import cv2
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # python data/make_sample.py
 
-from facegan import celebamask, cli, jobs, prepared, synthetic
+from facegan import celebamask, cli, files, jobs, synthetic
 from facegan.errors import BadInput
 
 # Large plain areas: run lengths alone are both the smallest and four times as fast as the default.
@@ -52,9 +52,9 @@ def write_item(item: tuple[int, None], out: Path, seed: int) -> None:
     folder = out / celebamask.PART_MASKS / str(k // 2000)
     for part, mask in parts.items():
         png = cv2.imencode(".png", mask.astype("uint8") * 255, PNG_FLAGS)[1]
-        prepared.write_bytes(folder / f"{k:05d}_{part}.png", png.tobytes())
+        files.write_bytes(folder / f"{k:05d}_{part}.png", png.tobytes())
     jpg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
-    prepared.write_bytes(photo_path(out, k), jpg.tobytes())
+    files.write_bytes(photo_path(out, k), jpg.tobytes())
 
 
 def claim_folder(out: Path, seed: int) -> None:
@@ -72,7 +72,7 @@ def claim_folder(out: Path, seed: int) -> None:
         raise BadInput(f"{out} holds other data and no sample.json, so nothing is written into it: name another --out.")
     else:
         out.mkdir(parents=True, exist_ok=True)
-        prepared.write_text(marker, json.dumps(ours, indent=2) + "\n")  # first: killed here, the folder is ours
+        files.write_text(marker, json.dumps(ours, indent=2) + "\n")  # first: killed here, the folder is ours
 
 
 def write_index(out: Path, seed: int) -> None:
@@ -82,7 +82,7 @@ def write_index(out: Path, seed: int) -> None:
     writer = csv.DictWriter(text, rows[0] if rows else ["k", "person"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    prepared.write_text(out / "index.csv", text.getvalue())
+    files.write_text(out / "index.csv", text.getvalue())
 
 
 def make_sample(out: Path, count: int, seed: int, workers: int = 0) -> int:
@@ -97,7 +97,7 @@ def make_sample(out: Path, count: int, seed: int, workers: int = 0) -> int:
     folders = {out / celebamask.PHOTOS, *(out / celebamask.PART_MASKS / str(k // 2000) for k in range(count))}
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
-        prepared.remove_leftovers(folder)
+        files.remove_leftovers(folder)
     todo = {k: None for k in range(count) if not photo_path(out, k).exists()}
     try:
         for _ in jobs.each(partial(write_item, out=out, seed=seed), todo, out.name, workers, jobs.one_opencv_thread):

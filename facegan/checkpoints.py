@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from facegan import prepared, runtime
+from facegan import files, runtime
 from facegan.errors import BadInput
 
 
@@ -129,7 +129,7 @@ def training_in(run: Path) -> Iterator[list[int]]:
     Raises BadInput when another process trains there. Of several machines, the chief holds it.
     """
     run.mkdir(parents=True, exist_ok=True)
-    with prepared.lock(run / ".lock") if runtime.is_chief() else nullcontext(), stop_on_signal() as stops:
+    with files.lock(run / ".lock") if runtime.is_chief() else nullcontext(), stop_on_signal() as stops:
         if runtime.is_chief():
             remove_leftovers(run / "checkpoints")
         yield stops

@@ -7,7 +7,9 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from facegan import checkpoints, pipeline, report, runs, runtime
+from facegan import checkpoints, pipeline, runs, runtime
+from facegan.dry_run import describe_training
+from facegan.progress import Progress
 
 
 @contextmanager
@@ -33,7 +35,7 @@ def training(
         step, last = state.checkpoints.restore_together(), args.epochs * steps
         make_step = partial(make_train_step, args, state, strategy)
         train_step = make_step(runtime.choose_xla(args.xla, make_step, batches(0, 0), state.checkpoints.variables))
-        with report.Progress(args.run, step, last, args.batch_size) as progress:
+        with Progress(args.run, step, last, args.batch_size) as progress:
             yield (run := Training(state, train_step, batches, step, steps, last, stops, progress))
     print(f"{args.run}: trained {run.step} steps, {run.step // steps} epochs of {len(faces[0])} faces")
 
@@ -73,12 +75,12 @@ class Training:
 def dry_run(
     args, faces: tuple[np.ndarray, np.ndarray], State: Callable, passes: dict[str, int], judged: int = 0
 ) -> None:
-    """Print what a training would do, as report.describe_run(); passes: name of a network in State -> passes a step."""
+    """Print what a training would do, as describe_training(); passes: name of a network in State -> passes a step."""
     pipeline.check_size(args.data, args.size)
     with runtime.strategy().scope():
         state = State(args)
     steps = runs.steps_of_an_epoch(args, len(faces[0]))
-    report.describe_run(args, steps, *faces, {getattr(state, name): n for name, n in passes.items()}, judged)
+    describe_training(args, steps, *faces, {getattr(state, name): n for name, n in passes.items()}, judged)
 
 
 def shown_faces(train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[list[np.ndarray], list[str]]:

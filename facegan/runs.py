@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from facegan import cli, prepared, runtime
+from facegan import cli, files, prepared, runtime
 from facegan.errors import BadInput
 
 
@@ -141,7 +141,7 @@ def recorded_flags(run: Path) -> dict:
 
 def read_record(path: Path) -> dict:
     """A .json of a run folder. Raises BadInput when it is missing or damaged."""
-    return prepared.read_settings(path, "what was trained is kept; bring the file back, or train into a new --run.")
+    return files.read_json(path, "what was trained is kept; bring the file back, or train into a new --run.")
 
 
 def as_typed(name: str, value) -> str:
@@ -238,8 +238,8 @@ def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
         photos = [prepared.photo_crc(args.data, k) for k in train_numbers]
         faces = {"source": prepared.describe(args.data), "train": train_numbers, "test": test_numbers}
         faces["train_photos"] = photos
-        prepared.write_text(args.run / "split.json", json.dumps(faces))
-    prepared.write_text(args.run / "args.json", json.dumps({"script": script_of(type(args)), **flags}, indent=2) + "\n")
+        files.write_text(args.run / "split.json", json.dumps(faces))
+    files.write_text(args.run / "args.json", json.dumps({"script": script_of(type(args)), **flags}, indent=2) + "\n")
     path = args.run / "starts.json"
     starts = read_record(path)["starts"] if path.exists() else []
     starts.append(
@@ -252,7 +252,7 @@ def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
             **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
         }
     )
-    prepared.write_text(path, json.dumps({"starts": starts}, indent=2) + "\n")
+    files.write_text(path, json.dumps({"starts": starts}, indent=2) + "\n")
 
 
 def about_test(args, step: int) -> dict:

@@ -230,13 +230,13 @@ TINY = ("--size", 64, "--batch-size", 2, "--epochs", 3, "--precision", "float32"
 def trained(prepared_64, once, call) -> Callable[..., Trained]:
     """trained(pix2pix): that script's --train --test with the flags TINY, every step logged, once for all tests. Read
     only, too."""
-    from facegan import report
+    from facegan.progress import Progress
 
     @functools.cache
     def trained(script) -> Trained:
         def make(folder: Path) -> None:
             flags = ("--data", prepared_64, "--run", folder / "run", "--out", folder / "results", "--split", "all")
-            with mock.patch.object(report.Progress, "LOG_STEPS", 1):
+            with mock.patch.object(Progress, "LOG_STEPS", 1):
                 outcome = call(script, "--train", "--test", *flags, *TINY)
             assert outcome.status == 0, outcome.err
             (folder / "outcome.json").write_text(json.dumps(asdict(outcome)))

@@ -13,25 +13,27 @@ import pytest
 import tensorflow as tf
 
 import pix2pix
-from facegan import checkpoints, report, runs, runtime
+from facegan import checkpoints, runs, runtime
 from facegan.errors import BadInput
+from facegan.progress import Progress
 from trainings import STEPS_OF_AN_EPOCH, assert_the_same, command_line
 
 # --- two machines -----------------------------------------------------------------------------------------------------
 
 KILLED_AT_STEP_3 = """
 import os, signal
-from facegan import cli, report
+from facegan import cli
+from facegan.progress import Progress
 import pix2pix
 
-update = report.Progress.update
+update = Progress.update
 
 def update_or_die(self, step, *values, **options):
     if step == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     update(self, step, *values, **options)
 
-report.Progress.update = update_or_die
+Progress.update = update_or_die
 cli.run(pix2pix.main)
 """
 """pix2pix.py, and kill -9 in the middle of the second epoch."""
@@ -138,7 +140,7 @@ def test_a_machine_that_is_not_the_first_writes_nothing(tmp_path, prepared_64, m
     args = pix2pix.Args(train=True, run=tmp_path / "run", data=prepared_64)
     runs.record(args, [0, 1], [2, 3])
     checkpoints.Checkpoints(args.run, weights=SimpleNamespace(variables=[tf.Variable(1.0)])).save(1)
-    with report.Progress(args.run, step=0, last=100, batch_size=4) as progress:
+    with Progress(args.run, step=0, last=100, batch_size=4) as progress:
         progress.update(progress.LOG_STEPS, {"g": tf.constant(1.0)})
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
