@@ -27,7 +27,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import edit as script
 import pix2pix
-from facegan import cli, editing, editor_desk, editor_page, prepared, regions, runs, synthetic
+from facegan import cli, drawing, editing, editor_desk, editor_page, prepared, regions, runs
 from g_simple_mask import make_sample
 
 
@@ -48,7 +48,7 @@ def make_data(folder: Path, size: int) -> None:
         (folder / part).mkdir(parents=True)
     files.claim(folder / "prepared.json", "", size=size, source="drawn", layout="parts", resample="area")
     for k in range(4):
-        photo, parts, _ = synthetic.draw_face(0, k)
+        photo, parts, _ = drawing.draw_face(0, k)
         masks = {part: mask.astype(np.uint8) * 255 for part, mask in parts.items()}
         image, region_masks, colors = make_sample(photo, regions.bits_from_parts(masks), size)
         labels = regions.shrink_labels(regions.labels_from_parts(masks), size)

@@ -26,7 +26,7 @@ os.environ.setdefault(
     "TF_ENABLE_ONEDNN_OPTS", "1"
 )  # as facegan.runtime has it, but tests import TensorFlow before that
 
-from facegan import cli, regions, synthetic  # noqa: E402
+from facegan import cli, drawing, regions  # noqa: E402
 
 SEED, FACES = 0, 10
 """The sample faces of the whole test run: draw_face(SEED, k) for k below FACES; three in a row are one person."""
@@ -147,7 +147,7 @@ def write_face() -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def faces() -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """The sample faces: photo (512, 512, 3) uint8 RGB and part masks, each bool (512, 512)."""
-    return [synthetic.draw_face(SEED, k)[:2] for k in range(FACES)]
+    return [drawing.draw_face(SEED, k)[:2] for k in range(FACES)]
 
 
 @pytest.fixture(scope="session")
