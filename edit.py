@@ -9,7 +9,7 @@ The page takes `pip install -r requirements-edit.txt`. The same edits from Pytho
 from here.
 """
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import functools
@@ -34,6 +34,7 @@ from facegan import (
     parsers,
     pictures,
     pipeline,
+    precision,
     prepared,
     regions,
     runs,
@@ -91,7 +92,7 @@ def restore(args: Args) -> export.Run:
         )
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)  # a training may need the rest of it
-    runtime.set_precision("float32")
+    precision.set_policy("float32")
     run = export.restore(args.run)
     pipeline.check_size(args.data, run.args.size)
     return run
@@ -235,7 +236,7 @@ def serve(args: Args) -> None:
             "browser: --sample NUMBER --out PICTURE."
         ) from None
     work = studio(args, run)
-    print(f"{work.title}, paints on {runtime.devices_in_words()}")
+    print(f"{work.title}, paints on {devices.in_words()}")
     editor_page.serve(work, args.host, args.port)
 
 

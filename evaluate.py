@@ -10,7 +10,7 @@ are not there is left out, with a line that says how to get it. scores.json hold
 scores.md the table, scores.csv a row a face; histograms.png, and best_16_*.png and worst_16_*.png to look at.
 """
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import contextlib
@@ -369,7 +369,7 @@ def main() -> None:
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)  # torch wants some of it, too
     folders = [read_results(folder, args.data) for folder in args.results]
-    with runtime.explained():
+    with devices.errors_as_sentences():
         evaluated = [(results.folder, evaluate(args, results)) for results in folders]
     if len(evaluated) > 1:
         print(f"\n{scoreboard.side_by_side(evaluated)}")

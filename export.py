@@ -9,7 +9,7 @@ colors (B, 7, 3) in 0..1, face_id (B, 128), for a run of pix2pix_rec.py --condit
 it, and kept only when it paints what the run paints. How to use each format: docs/export.md.
 """
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import contextlib
@@ -31,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from facegan import checkpoints, cli, files, norms, pipeline, runs
+from facegan import checkpoints, cli, files, norms, pipeline, precision, runs
 from facegan.errors import BadInput
 from facegan.regions import REGIONS
 
@@ -306,7 +306,7 @@ def export(args: Args, run: Run, form: Format) -> None:
         try:
             form.write(standalone(run), new)
         except tf.errors.OpError as error:
-            raise BadInput(f"cannot write {path} ({runtime.reason(error)}); what was there is kept.") from None
+            raise BadInput(f"cannot write {path} ({devices.reason(error)}); what was there is kept.") from None
         loaded = form.load(new)
         found = difference(run, loaded)
         if not found <= LIMIT:  # NaN neither
@@ -335,7 +335,7 @@ def main() -> None:
         ) from None
     with contextlib.suppress(RuntimeError):  # too late, after another script in this process
         tf.config.set_visible_devices([], "GPU")  # a GPU may be busy training, and its TF32 is no measure
-    runtime.set_precision("float32")  # the export must run anywhere
+    precision.set_policy("float32")  # the export must run anywhere
     export(args, restore(args.run), form)
 
 

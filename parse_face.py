@@ -11,7 +11,7 @@ when it ends. In the order of pix2pix.py: Args, dataset, Parser, losses, train_s
 batch, S the working size; pictures are 0..1 everywhere.
 """
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices, precision, runtime  # first: they set TensorFlow's environment
 
 # isort: split
 import json
@@ -233,7 +233,7 @@ class State:
     def __init__(self, args: Args):
         self.parser, self.average = Parser(args), Parser(args)
         self.average.set_weights(self.parser.get_weights())
-        self.optimizer = runtime.optimizer(args.learning_rate, args.beta1)
+        self.optimizer = precision.optimizer(args.learning_rate, args.beta1)
         self.optimizer.build(self.parser.trainable_variables)
         self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
 
@@ -265,7 +265,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
     def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
         losses = strategy.run(replica_step, args=(batch,))
         checkpoints.update_average(state.average, parser, args.ema_decay, step)
-        return runtime.mean_losses(losses)
+        return devices.mean_losses(losses)
 
     return train_step
 
@@ -290,22 +290,22 @@ def train(args: Args) -> None:
             if run.shows:
                 run.show(grid(parse(run.state.average, shown), captions))
         # a kill may have come between a checkpoint and this
-        if runtime.is_chief() and not has_weights(args.run, run.state.average.get_weights()):
+        if devices.is_chief() and not has_weights(args.run, run.state.average.get_weights()):
             write_parser(args.run, whole, run.state.average)
 
 
 def float32_parser(args: Args) -> keras.Model:
     """A parser in float32, whatever the training's precision: what others load needs no fast 16-bit units."""
-    with runtime.in_float32():
+    with precision.in_float32():
         return Parser(args)
 
 
 def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
     """Write run/parser.keras, the moving average, which keras.models.load_model reads without this repository."""
-    if not runtime.is_chief():
+    if not devices.is_chief():
         return
     whole.set_weights(average.get_weights())
-    with runtime.in_float32(), tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
+    with precision.in_float32(), tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
         norms.portable_copy(whole).save(Path(folder) / "parser.keras")
         files.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
 
@@ -366,7 +366,7 @@ def test(args: Args) -> None:
     chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
     numbers = np.concatenate(chosen)
     records = pipeline.LabelRecords(args.data, numbers, args.size, args.cache)
-    if not runtime.is_chief():
+    if not devices.is_chief():
         return
     parser = Parser(args)
     step = checkpoints.Checkpoints(args.run, average=parser).restore(required=True)
@@ -430,7 +430,7 @@ def main() -> None:
     if not (asked.train or asked.test or asked.dry_run):
         raise BadInput("nothing to do: say --train, --test or both, or --dry-run, or name photographs after --photo.")
     args = runs.parse(Args, {}, __doc__)
-    with runtime.explained():
+    with devices.errors_as_sentences():
         runtime.start(args)
         if args.dry_run:
             return dry_run(args)

@@ -12,7 +12,7 @@ Generator, Discriminator, losses, train_step, train, test. B is the batch, S the
 everywhere.
 """
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices, precision, runtime  # first: they set TensorFlow's environment
 
 # isort: split
 from dataclasses import dataclass
@@ -247,8 +247,8 @@ class State:
     def __init__(self, args: Args):
         self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
         self.average.set_weights(self.generator.get_weights())
-        self.generator_optimizer = runtime.optimizer(args.learning_rate, args.beta1)
-        self.discriminator_optimizer = runtime.optimizer(args.discriminator_learning_rate, args.beta1)
+        self.generator_optimizer = precision.optimizer(args.learning_rate, args.beta1)
+        self.discriminator_optimizer = precision.optimizer(args.discriminator_learning_rate, args.beta1)
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.checkpoints = checkpoints.Checkpoints(args.run, **vars(self))
@@ -302,7 +302,7 @@ def make_train_step(args: Args, state: State, strategy: tf.distribute.Strategy, 
     def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
         losses = strategy.run(replica_step, args=(batch,))
         checkpoints.update_average(state.average, generator, args.ema_decay, step)
-        return runtime.mean_losses(losses)
+        return devices.mean_losses(losses)
 
     return train_step
 
@@ -372,7 +372,7 @@ def test(args: Args) -> None:
     chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
     numbers = np.concatenate(chosen)
     records = pipeline.Records(args.data, numbers, args.size, args.cache)
-    if not runtime.is_chief():
+    if not devices.is_chief():
         return
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
@@ -386,7 +386,7 @@ def test(args: Args) -> None:
 
 def main() -> None:
     args = runs.parse(Args, PUBLISHED, __doc__)
-    with runtime.explained():
+    with devices.errors_as_sentences():
         runtime.start(args)
         if args.dry_run:
             return dry_run(args)

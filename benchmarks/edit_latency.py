@@ -18,7 +18,7 @@ from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import files, runtime
+from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import gradio as gr
@@ -27,7 +27,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import edit as script
 import pix2pix
-from facegan import cli, drawing, editing, editor_desk, editor_page, prepared, regions, runs
+from facegan import cli, drawing, editing, editor_desk, editor_page, files, prepared, regions, runs
 from g_simple_mask import make_sample
 
 
@@ -176,7 +176,7 @@ def main() -> None:
         }
         browser.close()
     base = np.median(found["gradio's ImageEditor, change event"])
-    print(f"\n{args.size} x {args.size}, {args.strokes} strokes, {runtime.devices_in_words()}\n")
+    print(f"\n{args.size} x {args.size}, {args.strokes} strokes, {devices.in_words()}\n")
     print("| from the end of a stroke to the picture | median ms | 90 % ms | x baseline |\n|---|---|---|---|")
     for way, times in found.items():
         print(f"| {way} | {np.median(times):.0f} | {np.percentile(times, 90):.0f} | {base / np.median(times):.1f} |")

@@ -16,7 +16,7 @@ from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import files, runtime
+from facegan import devices, precision, runtime  # first: they set TensorFlow's environment
 
 # isort: split
 import keras
@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 import pix2pix
-from facegan import cli, pipeline, prepared, regions
+from facegan import cli, files, pipeline, prepared, regions
 
 
 @dataclass
@@ -76,7 +76,7 @@ def plain_batches(args: Args, data: Path, numbers: np.ndarray):
 
 def main() -> None:
     args = cli.parse(Args, description=__doc__)
-    keras.mixed_precision.set_global_policy(runtime.fastest_precision()[0])
+    keras.mixed_precision.set_global_policy(precision.fastest()[0])
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         numbers = write_faces(args, data)
@@ -102,7 +102,7 @@ def main() -> None:
                 rates[name].append(n * args.batch_size / (time.perf_counter() - begin))
             seconds = runtime.step_seconds({"step": train_step}, batch, [], 5)["step"]
             rates["training step alone"].append(args.batch_size / seconds)
-    print(f"\n{args.size} x {args.size}, batch {args.batch_size}, {runtime.devices_in_words()}\n")
+    print(f"\n{args.size} x {args.size}, batch {args.batch_size}, {devices.in_words()}\n")
     print("| way | images/s | x the step |\n|---|---|---|")
     for name, own in rates.items():
         print(f"| {name} | {np.median(own):.0f} | {np.median(np.divide(own, rates['training step alone'])):.1f} |")

@@ -23,7 +23,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 from train_step import noise
 
 import pix2pix
-from facegan import cli
+from facegan import cli, devices
 
 CASES = [(128, 4), (128, 16), (256, 4)]
 """Size, batch size."""
@@ -46,7 +46,7 @@ def profile(size: int, batch_size: int, published: bool, precision: str) -> Coun
     args = pix2pix.Args(size=size, batch_size=batch_size, precision=precision, run=folder, train=True)
     args = replace(args, **pix2pix.PUBLISHED) if published else args
     runtime.start(args)
-    train_step = pix2pix.make_train_step(args, pix2pix.State(args), runtime.strategy(), "off")
+    train_step = pix2pix.make_train_step(args, pix2pix.State(args), devices.strategy(), "off")
     batch = noise(size, batch_size)
     for step in range(2 * STEPS):
         if step == STEPS:

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import tree
 
-from facegan import dlibnet, pipeline, runtime
+from facegan import devices, dlibnet, pipeline
 
 
 def describe_training(
@@ -18,7 +18,7 @@ def describe_training(
     gradients and the moving average in float32; 0.2 GB of workspace. On a CPU, at 128 px in float32, the
     process took 0.8 to 0.9 GB more.
     """
-    per_device = args.batch_size // runtime.strategy().num_replicas_in_sync
+    per_device = args.batch_size // devices.strategy().num_replicas_in_sync
     full = 8 if args.precision == "float64" else 4
     bytes_a_number = 3 if args.precision.startswith("mixed") else full  # a part of a layer's work stays in float32
     weights, outputs = 0, bytes_a_number * judged * dlibnet.OUTPUTS * per_device

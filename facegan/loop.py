@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from facegan import checkpoints, pipeline, runs, runtime
+from facegan import checkpoints, devices, pipeline, runs, runtime
 from facegan.dry_run import describe_training
 from facegan.progress import Progress
 
@@ -23,7 +23,7 @@ def training(
     make_train_step(args, state, strategy, xla): train_step(batch, step) -> losses by name.
     epoch_batches(epoch, first_step, context): the dataset of what is left of an epoch, for one of several machines.
     """
-    strategy, steps = runtime.strategy(), runs.steps_of_an_epoch(args, len(faces[0]))
+    strategy, steps = devices.strategy(), runs.steps_of_an_epoch(args, len(faces[0]))
 
     def batches(epoch: int, first_step: int):
         return strategy.distribute_datasets_from_function(partial(epoch_batches, epoch, first_step))
@@ -60,12 +60,12 @@ class Training:
     def finish_step(self, losses: dict[str, tf.Tensor]) -> None:
         """Count the step, log losses now and then, and save after an epoch or ten minutes, or when told to stop."""
         self.step += 1
-        self.stop, epoch_ended = runtime.stop_agreed(self.stops, self.step), self.step % self.steps == 0
+        self.stop, epoch_ended = devices.stop_agreed(self.stops, self.step), self.step % self.steps == 0
         self.progress.update(self.step, losses, log=self.stop or epoch_ended)
         self.saved = self.stop or epoch_ended or self.progress.time_to_save()
         if self.saved:
             self.state.checkpoints.save(self.step)
-        self.shows = epoch_ended and runtime.is_chief()
+        self.shows = epoch_ended and devices.is_chief()
 
     def show(self, picture: np.ndarray) -> None:
         """Keep an epoch's grid, (H, W, 3) uint8."""
@@ -77,7 +77,7 @@ def dry_run(
 ) -> None:
     """Print what a training would do, as describe_training(); passes: name of a network in State -> passes a step."""
     pipeline.check_size(args.data, args.size)
-    with runtime.strategy().scope():
+    with devices.strategy().scope():
         state = State(args)
     steps = runs.steps_of_an_epoch(args, len(faces[0]))
     describe_training(args, steps, *faces, {getattr(state, name): n for name, n in passes.items()}, judged)

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from facegan import files, prepared, runtime
+from facegan import devices, files, prepared
 from facegan.errors import BadInput
 from facegan.regions import LABEL_REGION, REGIONS
 
@@ -72,9 +72,9 @@ class Records:
 
     def __init__(self, data: Path, numbers: list[int], size: int, cache: str = "auto"):
         """Packs the records first where needed; numbers ascend. Raises BadInput as pack() does."""
-        if runtime.is_chief():
+        if devices.is_chief():
             pack(type(self), data, numbers, size)
-        runtime.mean_over_machines(0)  # the others wait for the chief
+        devices.wait_for_all_machines()  # the others wait for the chief
         self.data, self.numbers, self.size = str(data), tf.constant(numbers, tf.int64), size
         self.bytes = self.record_bytes(size)
         fits = len(numbers) * self.bytes < free_memory() / 2

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from facegan import files, pictures, runtime
+from facegan import devices, files, pictures
 from facegan.errors import BadInput
 
 
@@ -25,7 +25,7 @@ class Progress:
 
     def __init__(self, run: Path, step: int, last: int, batch_size: int):
         self.run, self.batch_size = run, batch_size
-        self.chief = runtime.is_chief()
+        self.chief = devices.is_chief()
         self.metrics = run / "metrics.csv"
         if self.chief:
             forget_rows_after(self.metrics, step)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from facegan import cli, files, prepared, runtime
+from facegan import cli, devices, files, prepared
 from facegan.errors import BadInput
 
 
@@ -229,7 +229,7 @@ def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
     """Write the run's flags to run/args.json, its faces and the training photographs' checksums to run/split.json, and
     add this start to run/starts.json: time, command line, versions. Only while the run folder is held, so that nobody
     else's are replaced."""
-    if not runtime.is_chief():
+    if not devices.is_chief():
         return
     flags = {name: value for name, value in dataclasses.asdict(args).items() if name not in UNRECORDED}
     flags = {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in flags.items()}
@@ -246,7 +246,7 @@ def record(args, train_numbers: list[int], test_numbers: list[int]) -> None:
         {
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "command": sys.argv,
-            "devices": runtime.devices_in_words(),
+            "devices": devices.in_words(),
             "commit": git_commit(),
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},

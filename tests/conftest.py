@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))  # `pytest` finds the scripts from any folder; spa
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # on one CPU device a run repeats itself bit for bit
 os.environ.setdefault(
     "TF_ENABLE_ONEDNN_OPTS", "1"
-)  # as facegan.runtime has it, but tests import TensorFlow before that
+)  # as facegan.devices has it, but tests import TensorFlow before that
 
 from facegan import cli, drawing, regions  # noqa: E402
 
@@ -115,9 +115,27 @@ def float32_policy():
 @pytest.fixture
 def float64(float32_policy):
     """Networks that the test builds compute in float64, so that what is equal in theory is equal to 1e-9."""
-    from facegan import runtime
 
-    runtime.set_precision("float64")
+    from facegan import precision
+
+    precision.set_policy("float64")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """gpu(7, 5): from now on this machine seems to have one GPU of compute capability 7.5."""
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices
+
+    def pretend(*capability):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["it"] if kind == "GPU" else devices(kind))
+        monkeypatch.setattr(
+            tf.config.experimental, "get_device_details", lambda device: {"compute_capability": capability}
+        )
+        monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda device, on: None)
+
+    return pretend
 
 
 @pytest.fixture(scope="session")
@@ -255,7 +273,7 @@ def one_device(prepared_64, once, call) -> Callable[..., Path]:
     def one_device(script) -> Path:
         def make(folder: Path) -> None:
             outcome = call(script, *command_line(script, prepared_64, folder / "run"))
-            sys.modules["facegan.runtime"].set_precision("float32")
+            sys.modules["facegan.precision"].set_policy("float32")
             assert outcome.status == 0, outcome.err
 
         return once(f"{script.__name__}-one-device", make) / "run"

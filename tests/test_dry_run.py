@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import keras
 import pytest
 
-from facegan import runtime
+from facegan import devices
 from facegan.dry_run import describe_training
 
 
-@pytest.mark.parametrize(("devices", "faces", "gigabytes"), [(1, 10, "0.6"), (2, 5, "0.3")])
-def test_a_dry_run_counts_by_hand(devices, faces, gigabytes, monkeypatch, capsys):
+@pytest.mark.parametrize(("number", "faces", "gigabytes"), [(1, 10, "0.6"), (2, 5, "0.3")])
+def test_a_dry_run_counts_by_hand(number, faces, gigabytes, monkeypatch, capsys):
     """5 million numbers a face, 4 bytes each, three passes."""
-    monkeypatch.setattr(runtime, "strategy", lambda: SimpleNamespace(num_replicas_in_sync=devices))
+    monkeypatch.setattr(devices, "strategy", lambda: SimpleNamespace(num_replicas_in_sync=number))
     inputs = keras.Input((1000, 1000, 3)), keras.Input((7,))
     network = keras.Model(inputs, keras.layers.Conv2D(2, 1)(inputs[0]), name="painter")
     args = SimpleNamespace(batch_size=10, precision="float32", size=64, epochs=3)

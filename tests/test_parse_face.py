@@ -19,7 +19,7 @@ import g_simple_mask
 import parse_face
 import pix2pix
 from face_recognition import face_recognition
-from facegan import augment, labelmaps, parsers, pipeline, prepared, regions, runtime
+from facegan import augment, devices, labelmaps, parsers, pipeline, prepared, regions
 from facegan.progress import Progress
 
 ID = {name: i for i, name in enumerate(labelmaps.NAMES)}
@@ -45,7 +45,7 @@ def fitted(prepared_64, tmp_path_factory, call) -> Path:
     records, numbers = pipeline.LabelRecords(prepared_64, np.arange(10), 64), np.arange(8)
     (batch,) = parse_face.batches(records, numbers, parse_face.unchanged(numbers), 8)
     state = parse_face.State(args)
-    train_step = parse_face.make_train_step(args, state, runtime.strategy(), "off")
+    train_step = parse_face.make_train_step(args, state, devices.strategy(), "off")
     for step in range(1, 121):
         train_step(batch, tf.constant(step))
     state.checkpoints.save(121)
