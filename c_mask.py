@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from facegan import cli, jobs, prepared, regions
+from facegan import cli, files, jobs, prepared, regions
 from facegan.errors import BadInput
 
 
@@ -39,7 +39,7 @@ def make_color_mask(k: int, data: Path, png: bool) -> str:
 
 def write_png(path: Path, cmask: np.ndarray) -> None:
     """Write a colour map, (S, S, 3) in 0..255, as an 8-bit picture."""
-    with prepared.atomic(path) as temporary:
+    with files.atomic(path) as temporary:
         Image.fromarray(cmask.round().astype(np.uint8)).save(temporary, format="PNG")
 
 
@@ -47,7 +47,7 @@ def add_missing_pngs(data: Path, numbers: list[int]) -> None:
     """--png after a run without it: the pictures come from the colour maps that are there."""
     for k in numbers:
         path = data / "color_masks" / f"{k}.npz"
-        if not prepared.is_current(path.with_suffix(".png"), path):
+        if not files.is_current(path.with_suffix(".png"), path):
             write_png(path.with_suffix(".png"), prepared.read_npz(path, cmask=(None, None, 3))[0])
 
 
@@ -66,7 +66,7 @@ def show(data: Path, numbers: list[int]) -> None:
         below.set_axis_off()
     if plt.get_backend().lower() == "agg":
         path = data / "color_masks" / "show.png"
-        with prepared.atomic(path) as temporary:
+        with files.atomic(path) as temporary:
             figure.savefig(temporary, format="png")
         print(f"No display here; the pictures are in {path}.")
     else:

@@ -9,7 +9,7 @@ The page takes `pip install -r requirements-edit.txt`. The same edits from Pytho
 from here.
 """
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import functools
@@ -25,7 +25,21 @@ import tensorflow as tf
 import export
 import parse_face
 from face_recognition import face_recognition
-from facegan import align, cli, editing, editor_desk, judges, pipeline, prepared, regions, report, runs, uploads
+from facegan import (
+    align,
+    cli,
+    editing,
+    editor_desk,
+    files,
+    parsers,
+    pictures,
+    pipeline,
+    precision,
+    prepared,
+    regions,
+    runs,
+    uploads,
+)
 from facegan.editing import Edit, Face
 from facegan.errors import BadInput
 
@@ -78,7 +92,7 @@ def restore(args: Args) -> export.Run:
         )
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)  # a training may need the rest of it
-    runtime.set_precision("float32")
+    precision.set_policy("float32")
     run = export.restore(args.run)
     pipeline.check_size(args.data, run.args.size)
     return run
@@ -116,7 +130,7 @@ def parser(args: Args) -> keras.Model:
     return read_parser(args.parser)
 
 
-read_parser = functools.cache(judges.read_parser)
+read_parser = functools.cache(parsers.load)
 
 
 def own_map(args: Args, labels: np.ndarray) -> editing.FaceMap:
@@ -183,9 +197,9 @@ def edit_by_flags(args: Args) -> Edit:
 
 def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
     """--out, --save-map, --save-sample."""
-    report.save_png(args.out, picture)
+    pictures.save_png(args.out, picture)
     if args.save_map:
-        prepared.write_bytes(args.save_map, editor_desk.encoded(editing.full_labels(editing.labels(edit)), "PNG"))
+        files.write_bytes(args.save_map, editor_desk.encoded(editing.full_labels(editing.labels(edit)), "PNG"))
     if args.save_sample:
         prepared.write_npz(args.save_sample, stored=("Image",), **editing.sample(edit, picture))
     for path in (args.out, args.save_map, args.save_sample):
@@ -222,7 +236,7 @@ def serve(args: Args) -> None:
             "browser: --sample NUMBER --out PICTURE."
         ) from None
     work = studio(args, run)
-    print(f"{work.title}, paints on {runtime.devices_in_words()}")
+    print(f"{work.title}, paints on {devices.in_words()}")
     editor_page.serve(work, args.host, args.port)
 
 

@@ -10,7 +10,7 @@ are not there is left out, with a line that says how to get it. scores.json hold
 scores.md the table, scores.csv a row a face; histograms.png, and best_16_*.png and worst_16_*.png to look at.
 """
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import contextlib
@@ -19,6 +19,7 @@ import platform
 import sys
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -26,10 +27,13 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from facegan import cli, judges, metrics, own_photos, prepared, report, runs, scoreboard
+from facegan import cli, files, own_photos, parsers, prepared, runs
 from facegan.errors import BadInput
-from facegan.painted import Batch, Results, read_batch, read_results
+from facegan.evaluation import judges, metrics, scoreboard
+from facegan.evaluation.batches import Batch, read_batch
+from facegan.evaluation.weights import Missing
 from facegan.regions import LABEL_REGION
+from facegan.results import Results, read_results
 
 FID_ROUNDS, FID_FACES, FID_ROUNDS_LARGE = 200, 1000, 20
 """Rounds of FID's bootstrap; a round of this many faces takes a second, one of more takes longer: so many then."""
@@ -79,7 +83,7 @@ def load_judges(args: Args, results: Results) -> tuple[Judges, dict, dict]:
         "arcface": judges.load_arcface,
         "parser": partial(load_parser, args, results),
     }
-    loaded, files, left_out = dict.fromkeys(["dlib", *loaders]), {}, {}
+    loaded, paths, left_out = dict.fromkeys(["dlib", *loaders]), {}, {}
     if "identity" in args.skip:
         left_out["identity"] = "--skip"
     else:
@@ -88,7 +92,7 @@ def load_judges(args: Args, results: Results) -> tuple[Judges, dict, dict]:
     if (
         flags.get("map_consistency")
         and "parser" not in args.skip
-        and judges.same_parser(Path(flags["parser"]), args.parser)
+        and parsers.are_the_same(Path(flags["parser"]), args.parser)
     ):
         raise BadInput(
             f"{results.folder} was trained to please the parser in {args.parser}, which must not judge it: name "
@@ -97,11 +101,11 @@ def load_judges(args: Args, results: Results) -> tuple[Judges, dict, dict]:
     for name, load in loaders.items():
         try:
             if name in args.skip:
-                raise judges.Missing("--skip")
-            loaded[name], files[name] = load()
-        except judges.Missing as reason:
+                raise Missing("--skip")
+            loaded[name], paths[name] = load()
+        except Missing as reason:
             left_out[name] = str(reason)
-    return Judges(**loaded), files, left_out
+    return Judges(**loaded), paths, left_out
 
 
 def load_parser(args: Args, results: Results) -> tuple[judges.Parser, Path]:
@@ -110,8 +114,8 @@ def load_parser(args: Args, results: Results) -> tuple[judges.Parser, Path]:
     photos = {k: prepared.photo_crc(results.data, k) for k in {*results.k.tolist(), *results.map_k.tolist()}}
     parser, path = judges.load_parser(args.parser, results.size, results.about["source"], photos)
     drawn_by = {about.get("parser") for about in own_photos.read_faces(results.data).values()}
-    if judges.sha256(path) in drawn_by:
-        raise judges.Missing(f"the maps in {results.data} are this parser's own: name another with --parser")
+    if files.sha256(path) in drawn_by:
+        raise Missing(f"the maps in {results.data} are this parser's own: name another with --parser")
     return parser, path
 
 
@@ -135,20 +139,20 @@ def measure_pixels(batch: Batch, judge: Judges) -> dict[str, np.ndarray]:
 
 def measure_kind(batch: Batch, kind: str, judge: Judges) -> dict[str, np.ndarray]:
     """What needs no photograph of the same face: colours, map, spectrum, and features of sets."""
-    picture, asked = batch.pictures[kind], batch.asked(kind)
+    picture, owners = batch.pictures[kind], batch.map_owners(kind)
     columns = {f"{kind}_peaks": metrics.peaks(picture)}
-    there = batch.own["Masks"].any((1, 2))  # (B, 7): the regions that the person has a colour for
-    columns[f"{kind}_color"] = metrics.color_difference(picture, asked["Masks"], batch.own["Colors"], there)
+    has_color = batch.own["Masks"].any((1, 2))  # (B, 7): the regions that the person has a colour for
+    columns[f"{kind}_color"] = metrics.color_difference(picture, owners["Masks"], batch.own["Colors"], has_color)
     if judge.dlib:
-        columns[f"{kind}_id"] = judge.dlib(picture, asked["box"]).astype(np.float64)
+        columns[f"{kind}_id"] = judge.dlib(picture, owners["box"]).astype(np.float64)
     if judge.parser:
-        found, wanted = judge.parser.regions(picture), LABEL_REGION[asked["Labels"]]
-        columns[f"{kind}_accuracy"] = (found == wanted).mean((1, 2))
-        columns[f"{kind}_overlaps"] = metrics.overlaps(found, wanted)
+        regions, expected = judge.parser.regions(picture), LABEL_REGION[owners["Labels"]]
+        columns[f"{kind}_accuracy"] = (regions == expected).mean((1, 2))
+        columns[f"{kind}_overlaps"] = metrics.overlaps(regions, expected)
     if judge.fid and kind != "cmask":
         columns[f"{kind}_features"] = judge.fid(picture)
     if judge.arcface and kind != "cmask":
-        points = map(judge.arcface.landmarks, asked["Image"])
+        points = map(judge.arcface.landmarks, owners["Image"])
         columns[f"{kind}_arcface_id"] = np.stack([judge.arcface(*pair) for pair in zip(picture, points, strict=True)])
     return columns
 
@@ -161,7 +165,7 @@ def measure_identity(results: Results, faces: dict[str, np.ndarray]) -> dict[str
         distance = np.linalg.norm(faces[f"{kind}_id"] - photo_ids, axis=1)
         columns[f"{kind}_identity"] = distance
         columns[f"{kind}_same_person"] = (distance < scoreboard.SAME_PERSON).astype(float)
-        columns[f"{kind}_retrieval"] = metrics.retrieved(faces[f"{kind}_id"], photo_ids)
+        columns[f"{kind}_retrieval"] = metrics.retrieval(faces[f"{kind}_id"], photo_ids)
     between = metrics.distances(faces["real_id"], faces["real_id"])
     return columns | {"others_identity": between.sum(1) / (len(between) - 1)}
 
@@ -189,8 +193,8 @@ def measure(args: Args, results: Results, judge: Judges) -> dict[str, np.ndarray
 
 
 def mean(column: np.ndarray, places: np.ndarray) -> float:
-    found = column[places]
-    return float(np.nanmean(found)) if np.isfinite(found).any() else np.nan
+    values = column[places]
+    return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
 
 def checkerboard(result: np.ndarray, real: np.ndarray, normalised: bool, places: np.ndarray) -> float:
@@ -258,7 +262,7 @@ def fid_rounds(args: Args, faces: int) -> int:
 # --- protocol ---------------------------------------------------------------------------------------------------------
 
 
-def protocol(args: Args, results: Results, files: dict[str, Path], parser: judges.Parser | None) -> dict:
+def protocol(args: Args, results: Results, paths: dict[str, Path], parser: judges.Parser | None) -> dict:
     """All that somebody needs to get the same numbers, or to see why theirs are others."""
     n, s = len(results.k), results.size
     weights = metrics.ms_ssim_weights(s)
@@ -298,8 +302,8 @@ def protocol(args: Args, results: Results, files: dict[str, Path], parser: judge
         "(each the mean of 3 x 3 frequencies) over the 40 frequencies around; mean for the periods 2, 4 and 8 pixels, "
         "over the same of the real photos. checkerboard_energy: without dividing by the surroundings, geometric mean",
         "parser": parser and {"run": str(args.parser.resolve()), **parser.about},
-        "weights": {name: {"file": str(path), "sha256": judges.sha256(path)} for name, path in files.items()},
-        "versions": {"python": platform.python_version(), **{name: judges.version(name) for name in versions}},
+        "weights": {name: {"file": str(path), "sha256": files.sha256(path)} for name, path in paths.items()},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in versions}},
         "seed": args.seed,
         "bootstrap": args.bootstrap,
         "commit": runs.git_commit(),
@@ -308,31 +312,39 @@ def protocol(args: Args, results: Results, files: dict[str, Path], parser: judge
     }
 
 
+def version(package: str) -> str | None:
+    """Of an installed package; None without it."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 # --- main -------------------------------------------------------------------------------------------------------------
 
 
 def evaluate(args: Args, results: Results) -> dict:
     """Measure one folder and write everything; scores.json last, so that it is there only when all of it is."""
     out = args.out or results.folder / "evaluation"
-    judge, files, left_out = load_judges(args, results)
+    judge, paths, left_out = load_judges(args, results)
     out.mkdir(parents=True, exist_ok=True)
-    with prepared.lock(out / ".lock"):
-        prepared.remove_leftovers(out)
+    with files.lock(out / ".lock"):
+        files.remove_leftovers(out)
         (out / "scores.json").unlink(missing_ok=True)
         faces = measure(args, results, judge)
         done = {
             "scores": {kind: score(args, faces, kind) for kind in results.kinds},
             "left_out": left_out,
-            "protocol": protocol(args, results, files, judge.parser),
+            "protocol": protocol(args, results, paths, judge.parser),
         }
         if "others_identity" in faces:
             done["others_identity"] = float(faces["others_identity"].mean())
-        report.write_csv(out / "scores.csv", scoreboard.face_rows(results, faces))
+        files.write_csv(out / "scores.csv", scoreboard.face_rows(results, faces))
         scoreboard.draw_histograms(out / "histograms.png", faces)
         scoreboard.draw_extremes(out, results, faces)
         text = f"{scoreboard.table(done['scores'])}\n{scoreboard.notes(done)}"
-        prepared.write_text(out / "scores.md", text)
-        prepared.write_text(out / "scores.json", scoreboard.as_json(done))
+        files.write_text(out / "scores.md", text)
+        files.write_text(out / "scores.json", scoreboard.as_json(done))
     print(f"\n{results.folder}\n\n{text}\nwritten: {out}")
     return done
 
@@ -356,9 +368,9 @@ def main() -> None:
     with contextlib.suppress(RuntimeError):  # too late, after another script in this process
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)  # torch wants some of it, too
-    found = [read_results(folder, args.data) for folder in args.results]
-    with runtime.explained():
-        evaluated = [(results.folder, evaluate(args, results)) for results in found]
+    folders = [read_results(folder, args.data) for folder in args.results]
+    with devices.errors_as_sentences():
+        evaluated = [(results.folder, evaluate(args, results)) for results in folders]
     if len(evaluated) > 1:
         print(f"\n{scoreboard.side_by_side(evaluated)}")
 

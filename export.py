@@ -9,7 +9,7 @@ colors (B, 7, 3) in 0..1, face_id (B, 128), for a run of pix2pix_rec.py --condit
 it, and kept only when it paints what the run paints. How to use each format: docs/export.md.
 """
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import contextlib
@@ -31,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from facegan import checkpoints, cli, norms, pipeline, prepared, runs
+from facegan import checkpoints, cli, files, norms, pipeline, precision, runs
 from facegan.errors import BadInput
 from facegan.regions import REGIONS
 
@@ -245,7 +245,7 @@ def difference(run: Run, loaded: Loaded) -> float:
 
 def describe(run: Run, loaded: Loaded, found: float) -> dict:
     """What a person must know to use the export in some years."""
-    flags = prepared.read_settings(run.args.run / "args.json")
+    flags = files.read_json(run.args.run / "args.json")
     return {
         **{
             kind: {name: f"float32 {shape}: {MEANINGS[name]}" for name, shape in in_words(shapes).items()}
@@ -275,7 +275,7 @@ def scratch(out: Path):
     """An empty folder in out, for this process alone, gone afterwards; what a killed one left there goes too."""
     out.mkdir(parents=True, exist_ok=True)
     folder = out / ".new"
-    with prepared.lock(out / ".lock"):
+    with files.lock(out / ".lock"):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         try:
@@ -306,7 +306,7 @@ def export(args: Args, run: Run, form: Format) -> None:
         try:
             form.write(standalone(run), new)
         except tf.errors.OpError as error:
-            raise BadInput(f"cannot write {path} ({runtime.reason(error)}); what was there is kept.") from None
+            raise BadInput(f"cannot write {path} ({devices.reason(error)}); what was there is kept.") from None
         loaded = form.load(new)
         found = difference(run, loaded)
         if not found <= LIMIT:  # NaN neither
@@ -315,8 +315,8 @@ def export(args: Args, run: Run, form: Format) -> None:
         about.write_text(json.dumps(describe(run, loaded, found), indent=2) + "\n", encoding="utf-8")
         put(new, path)
         put(about, out / about.name)
-    files = [path, *path.rglob("*")]
-    size = sum(file.stat().st_size for file in files if file.is_file())
+    paths = [path, *path.rglob("*")]
+    size = sum(file.stat().st_size for file in paths if file.is_file())
     print(f"{path}: {size / 1e6:.1f} MB, {Path(run.script.__file__).name}, step {run.step}")
     for kind, shapes in (("takes", loaded.inputs), ("returns", loaded.outputs)):
         print(kind, ", ".join(f"{name} {shape}" for name, shape in in_words(shapes).items()))
@@ -335,7 +335,7 @@ def main() -> None:
         ) from None
     with contextlib.suppress(RuntimeError):  # too late, after another script in this process
         tf.config.set_visible_devices([], "GPU")  # a GPU may be busy training, and its TF32 is no measure
-    runtime.set_precision("float32")  # the export must run anywhere
+    precision.set_policy("float32")  # the export must run anywhere
     export(args, restore(args.run), form)
 
 

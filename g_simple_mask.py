@@ -17,7 +17,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from facegan import celebamask, cli, jobs, prepared, regions
+from facegan import celebamask, cli, files, jobs, prepared, regions
 from facegan.errors import BadInput
 
 
@@ -72,7 +72,7 @@ def main() -> int:
     exclusive = args.regions == "exclusive"
     if prepared.indices(args.out, "samples") and not (args.out / "prepared.json").exists():
         raise BadInput(f"{args.out} holds samples but no prepared.json; choose another --out.")
-    prepared.claim(
+    files.claim(
         args.out / "prepared.json",
         f"choose another --out, or delete {args.out} to start again (if the dataset only moved, edit that file).",
         size=args.size,

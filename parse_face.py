@@ -11,7 +11,7 @@ when it ends. In the order of pix2pix.py: Args, dataset, Parser, losses, train_s
 batch, S the working size; pictures are 0..1 everywhere.
 """
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices, precision, runtime  # first: devices sets TensorFlow's environment
 
 # isort: split
 import json
@@ -36,21 +36,24 @@ from facegan import (
     celebamask,
     checkpoints,
     cli,
+    files,
     flags,
-    judges,
     labelmaps,
     loop,
     norms,
     own_photos,
+    parsers,
+    pictures,
     pipeline,
     prepared,
     regions,
-    report,
     runs,
     steps,
 )
+from facegan.dry_run import describe_training
 from facegan.errors import BadInput
 from facegan.flags import Bounds, Channels, Decay, Kind, LearningRate, Share, Weight
+from facegan.results import ResultsWriter
 
 
 @dataclass
@@ -242,7 +245,7 @@ class State:
 
 def make_train_step(args: Args, state: State):
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
-    parser, devices = state.parser, runtime.strategy().num_replicas_in_sync
+    parser, replicas = state.parser, devices.strategy().num_replicas_in_sync
 
     def gradients(batch: dict) -> tuple[dict, list]:
         """Losses of a device's part of the batch, and what they contribute to the gradients."""
@@ -251,7 +254,7 @@ def make_train_step(args: Args, state: State):
             ce, dice = cross_entropy(batch["labels"], logits), dice_loss(batch["labels"], logits)
             loss = ce + args.lambda_ * dice
             # each device adds its part to a mean over the whole batch; scaled under float16 only
-            part = state.optimizer.scale_loss(loss / devices)
+            part = state.optimizer.scale_loss(loss / replicas)
         losses = {"loss": loss, "ce": ce, "dice": dice, "accuracy": accuracy(batch["labels"], logits)}
         return losses, [tape.gradient(part, parser.trainable_variables)]
 
@@ -267,47 +270,47 @@ def train(args: Args) -> None:
     shown = shown_batch(records, faces)
 
     with loop.training(args, train_numbers, test_numbers) as training:
-        with runtime.strategy().scope():
+        with devices.strategy().scope():
             state = State(args)
         training.resume(state.checkpoints)
         train_step, whole = make_train_step(args, state), float32_parser(args)
         for epoch, first_step in training.epochs():
             epoch_batches = partial(training_batches, args, records, train_numbers, epoch, first_step)
-            for batch in runtime.strategy().distribute_datasets_from_function(epoch_batches):
+            for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
                 losses = train_step(batch, tf.constant(training.step))
                 training.finish_step(losses)  # counts, logs, saves
                 if training.saved:
                     write_parser(args.run, whole, state.average)
                 if training.stopped:
                     break
-            if training.epoch_ended and runtime.is_chief():
+            if training.epoch_ended and devices.is_chief():
                 training.show(grid(parse(state.average, shown), captions))
         # a kill may have come between a checkpoint and this
-        if runtime.is_chief() and not has_weights(args.run, state.average.get_weights()):
+        if devices.is_chief() and not has_weights(args.run, state.average.get_weights()):
             write_parser(args.run, whole, state.average)
 
 
 def float32_parser(args: Args) -> keras.Model:
     """A parser in float32, whatever the training's precision: what others load needs no fast 16-bit units."""
-    with runtime.in_float32():
+    with precision.in_float32():
         return Parser(args)
 
 
 def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
     """Write run/parser.keras, the moving average, which keras.models.load_model reads without this repository."""
-    if not runtime.is_chief():
+    if not devices.is_chief():
         return
     whole.set_weights(average.get_weights())
-    with runtime.in_float32(), tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
+    with precision.in_float32(), tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
         norms.portable_copy(whole).save(Path(folder) / "parser.keras")
-        prepared.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
+        files.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
 
 
 def has_weights(run: Path, weights: list[np.ndarray]) -> bool:
     """Whether run/parser.keras can be read and has these. Then it stays: what it judged names it by its checksum, and
     Keras writes the date into it."""
     try:
-        kept = judges.read_parser(run).get_weights()
+        kept = parsers.load(run).get_weights()
     except BadInput:
         return False
     weights = [weight.astype(np.float32) for weight in weights]
@@ -324,9 +327,9 @@ def dry_run(args: Args) -> None:
     """Print what --train would do."""
     train_numbers, test_numbers = splits(args)
     pipeline.check_size(args.data, args.size)
-    with runtime.strategy().scope():
+    with devices.strategy().scope():
         state = State(args)
-    report.describe_run(args, train_numbers, test_numbers, {state.parser: 1})
+    describe_training(args, train_numbers, test_numbers, {state.parser: 1})
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
@@ -345,7 +348,7 @@ def parse(parser: keras.Model, batch: dict) -> dict[str, np.ndarray]:
 
 def grid(parsed: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
     """The labelled grid of some parsed faces, (H, W, 3) uint8."""
-    return report.grid({label: parsed[name] for name, label in ROWS.items()}, captions)
+    return pictures.grid({label: parsed[name] for name, label in ROWS.items()}, captions)
 
 
 def scores(confusions: np.ndarray) -> dict[str, np.ndarray]:
@@ -363,14 +366,14 @@ def test(args: Args) -> None:
     chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
     numbers = np.concatenate(chosen)
     records = pipeline.LabelRecords(args.data, numbers, args.size, args.cache)
-    if not runtime.is_chief():
+    if not devices.is_chief():
         return
     parser = Parser(args)
     step = checkpoints.Checkpoints(args.run, average=parser).restore(required=True)
     about, total = runs.about_test(args, step), 0
     for name in ("scores.json", "scores.md"):
         (args.out / name).unlink(missing_ok=True)  # of the test before
-    with report.Results(args.out, about, numbers, ROWS) as results:
+    with ResultsWriter(args.out, about, numbers, ROWS) as results:
         for batch in batches(records, numbers, unchanged(numbers), args.batch_size):
             parsed = parse(parser, batch)
             pairs = zip(parsed["given_labels"], parsed["found_labels"], strict=True)
@@ -378,8 +381,8 @@ def test(args: Args) -> None:
             results.add(parsed, {"k": batch["k"].numpy()} | scores(confusions))
             total = total + confusions.sum(0)
         scored = {**about, "faces": len(numbers), **labelmaps.summary(total)}
-        prepared.write_text(args.out / "scores.json", json.dumps(scored, indent=2) + "\n")
-        prepared.write_text(args.out / "scores.md", labelmaps.table(scored) + "\n")
+        files.write_text(args.out / "scores.json", json.dumps(scored, indent=2) + "\n")
+        files.write_text(args.out / "scores.md", labelmaps.table(scored) + "\n")
     print(labelmaps.table(scored))
 
 
@@ -397,10 +400,10 @@ def add_photos(args: Args) -> None:
     given = {name for name, value in vars(args).items() if value != getattr(default, name)}
     if unused := sorted(given - {"photo", "aligned", "run", "out", "data"}):
         raise BadInput(f"--photo has no use for {flags.as_typed(unused[0], getattr(args, unused[0]))}: leave it out.")
-    parser = judges.read_parser(args.run)
+    parser = parsers.load(args.run)
     size = parser.input_shape[1]
     found = [own_photos.find(path, partial(full_map, parser), size, args.aligned) for path in args.photo]
-    own_photos.add(args.out, size, found, partial(prepare, args.out, size), judges.sha256(args.run / "parser.keras"))
+    own_photos.add(args.out, size, found, partial(prepare, args.out, size), files.sha256(args.run / "parser.keras"))
     own_photos.fill_up(args.out, size, args.data)
     print(own_photos.what_next(args.out, size))
 
@@ -414,9 +417,7 @@ def full_map(parser: keras.Model, photo: np.ndarray) -> np.ndarray:
 
 def prepare(out: Path, size: int, face: celebamask.RawFace) -> None:
     """The prepared files of one raw face, exactly as the three preprocessing scripts make them."""
-    prepared.claim(
-        out / "face_ids" / "settings.json", f"delete {out / 'face_ids'} and run the scripts again.", jitter=0
-    )
+    files.claim(out / "face_ids" / "settings.json", f"delete {out / 'face_ids'} and run the scripts again.", jitter=0)
     g_simple_mask.prepare(face, out, size, "area")
     c_mask.make_color_mask(face.k, out, png=False)
     face_recognition.embed(face.k, out, jitter=0)
@@ -429,7 +430,7 @@ def main() -> None:
     if not (asked.train or asked.test or asked.dry_run):
         raise BadInput("nothing to do: say --train, --test or both, or --dry-run, or name photographs after --photo.")
     args = runs.parse(Args, {}, __doc__)
-    with runtime.explained():
+    with devices.errors_as_sentences():
         runtime.start(args)
         if args.dry_run:
             return dry_run(args)

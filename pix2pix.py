@@ -9,7 +9,7 @@ second map for every face. The file reads top to bottom: Args, dataset, Generato
 train, test. B is the batch, S the working size; pictures are 0..1 everywhere.
 """
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices, runtime  # first: devices sets TensorFlow's environment
 
 # isort: split
 from dataclasses import dataclass
@@ -23,9 +23,11 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, dlibnet, judges, loop, pipeline, prepared, report, runs, steps
+from facegan import blocks, checkpoints, cli, dlibnet, loop, parsers, pictures, pipeline, prepared, runs, steps
+from facegan.dry_run import describe_training
 from facegan.flags import Bounds, Channels, Decay, Kind, LearningRate, Needs, Weight
 from facegan.regions import LABEL_REGION, REGIONS
+from facegan.results import ResultsWriter
 
 
 @dataclass
@@ -321,9 +323,9 @@ class State:
 def make_train_step(args: Args, state: State):
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
     generator, discriminator = state.generator, state.discriminator
-    devices = runtime.strategy().num_replicas_in_sync
+    replicas = devices.strategy().num_replicas_in_sync
     face_network = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
-    parser = judges.read_parser(args.parser, args.size) if args.map_consistency else None
+    parser = parsers.load(args.parser, args.size) if args.map_consistency else None
     weights = {"gan": 1.0, "l1": args.lambda_, "l1_agree": args.lambda_, "push": args.lambda_ * args.push}
     weights |= {"identity": args.identity, "perceptual": args.perceptual}
     weights |= {"color": args.color_consistency, "map": args.map_consistency}
@@ -365,8 +367,8 @@ def make_train_step(args: Args, state: State):
             d_loss = gan_loss(real_logits, True)
             d_loss += gan_loss(rec_logits, False) + gan_loss(man_logits, False)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
-            g_part = state.generator_optimizer.scale_loss(g_loss / devices)
-            d_part = state.discriminator_optimizer.scale_loss(d_loss / devices)
+            g_part = state.generator_optimizer.scale_loss(g_loss / replicas)
+            d_part = state.discriminator_optimizer.scale_loss(d_loss / replicas)
         losses = {"g": g_loss, "d": d_loss, **losses}
         losses["acc_real"] = accuracy(real_logits, True)
         losses["acc_fake"] = accuracy(fake_logits, False)
@@ -389,18 +391,18 @@ def train(args: Args) -> None:
     shown = shown_batch(records, faces)
 
     with loop.training(args, train_numbers, test_numbers) as training:
-        with runtime.strategy().scope():
+        with devices.strategy().scope():
             state = State(args)
         training.resume(state.checkpoints)
         train_step = make_train_step(args, state)
         for epoch, first_step in training.epochs():
             epoch_batches = partial(training_batches, args, records, train_numbers, pool, epoch, first_step)
-            for batch in runtime.strategy().distribute_datasets_from_function(epoch_batches):
+            for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
                 losses = train_step(batch, tf.constant(training.step))
                 training.finish_step(losses)  # counts, logs, saves
                 if training.stopped:
                     break
-            if training.epoch_ended and runtime.is_chief():
+            if training.epoch_ended and devices.is_chief():
                 training.show(grid(paint(args, state.average, shown), captions))
 
 
@@ -414,10 +416,10 @@ def dry_run(args: Args) -> None:
     """Print what --train would do."""
     train_numbers, test_numbers = splits(args)
     pipeline.check_size(args.data, args.size)
-    with runtime.strategy().scope():
+    with devices.strategy().scope():
         state = State(args)
     judged = 2 * bool(args.identity) + bool(args.perceptual)
-    report.describe_run(args, train_numbers, test_numbers, {state.generator: 2, state.discriminator: 3}, judged)
+    describe_training(args, train_numbers, test_numbers, {state.generator: 2, state.discriminator: 3}, judged)
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
@@ -444,19 +446,19 @@ def paint(args: Args, generator: keras.Model, batch: dict) -> dict[str, np.ndarr
     return {name: x.numpy() for name, x in results.items()}
 
 
-def grid(pictures: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
+def grid(images: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
     """The labelled grid of what paint() returned, (H, W, 3) uint8."""
-    return report.grid({label: pictures[name] for name, label in ROWS.items()}, captions)
+    return pictures.grid({label: images[name] for name, label in ROWS.items()}, captions)
 
 
-def scores(pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def scores(images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """L1 in 0..1 of each face, (B,): the reconstruction inside the regions, the colour map there for comparison, and
     the manipulated picture where both maps agree (NaN if they agree nowhere)."""
-    inside = pictures["masks"].any(-1)
-    agree = inside & (pictures["masks"] == pictures["masks2"]).all(-1)
+    inside = images["masks"].any(-1)
+    agree = inside & (images["masks"] == images["masks2"]).all(-1)
 
     def l1(name, where):
-        difference = np.abs(pictures["real"] - pictures[name]).mean(-1)  # (B, S, S)
+        difference = np.abs(images["real"] - images[name]).mean(-1)  # (B, S, S)
         pixels = where.sum((1, 2))
         return np.where(pixels, (difference * where).sum((1, 2)) / np.maximum(pixels, 1), np.nan)
 
@@ -468,22 +470,22 @@ def test(args: Args) -> None:
     chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
     numbers = np.concatenate(chosen)
     records = pipeline.Records(args.data, numbers, args.size, args.cache)
-    if not runtime.is_chief():
+    if not devices.is_chief():
         return
     # each split draws its second maps from itself, so they do not depend on --split
     others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
-    with report.Results(args.out, runs.about_test(args, step), numbers, ROWS) as results:
+    with ResultsWriter(args.out, runs.about_test(args, step), numbers, ROWS) as results:
         for batch in batches(records, numbers, others, np.zeros((len(numbers), 2), bool), args.batch_size):
-            pictures = paint(args, generator, batch)
+            images = paint(args, generator, batch)
             about = {"k": batch["k"].numpy(), "map_k": batch["k2"].numpy()}
-            results.add(pictures, about | scores(pictures))
+            results.add(images, about | scores(images))
 
 
 def main() -> None:
     args = runs.parse(Args, PUBLISHED, __doc__)
-    with runtime.explained():
+    with devices.errors_as_sentences():
         runtime.start(args)
         if args.dry_run:
             return dry_run(args)

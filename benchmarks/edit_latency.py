@@ -18,7 +18,7 @@ from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import runtime
+from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import gradio as gr
@@ -27,7 +27,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import edit as script
 import pix2pix
-from facegan import cli, editing, editor_desk, editor_page, prepared, regions, runs, synthetic
+from facegan import cli, drawing, editing, editor_desk, editor_page, files, prepared, regions, runs
 from g_simple_mask import make_sample
 
 
@@ -46,9 +46,9 @@ def make_data(folder: Path, size: int) -> None:
     rng = np.random.default_rng(0)
     for part in ("samples", "face_ids"):
         (folder / part).mkdir(parents=True)
-    prepared.claim(folder / "prepared.json", "", size=size, source="drawn", layout="parts", resample="area")
+    files.claim(folder / "prepared.json", "", size=size, source="drawn", layout="parts", resample="area")
     for k in range(4):
-        photo, parts, _ = synthetic.draw_face(0, k)
+        photo, parts, _ = drawing.draw_face(0, k)
         masks = {part: mask.astype(np.uint8) * 255 for part, mask in parts.items()}
         image, region_masks, colors = make_sample(photo, regions.bits_from_parts(masks), size)
         labels = regions.shrink_labels(regions.labels_from_parts(masks), size)
@@ -176,7 +176,7 @@ def main() -> None:
         }
         browser.close()
     base = np.median(found["gradio's ImageEditor, change event"])
-    print(f"\n{args.size} x {args.size}, {args.strokes} strokes, {runtime.devices_in_words()}\n")
+    print(f"\n{args.size} x {args.size}, {args.strokes} strokes, {devices.in_words()}\n")
     print("| from the end of a stroke to the picture | median ms | 90 % ms | x baseline |\n|---|---|---|---|")
     for way, times in found.items():
         print(f"| {way} | {np.median(times):.0f} | {np.percentile(times, 90):.0f} | {base / np.median(times):.1f} |")

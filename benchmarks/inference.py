@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import numpy as np
@@ -23,7 +23,7 @@ import tensorflow as tf
 
 import export
 import pix2pix
-from facegan import cli
+from facegan import cli, precision
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Args:
 
 def main() -> None:
     args = cli.parse(Args, description=__doc__)
-    runtime.set_precision("float32")
+    precision.set_policy("float32")
     flags = pix2pix.Args(size=args.size)
     run = export.Run(pix2pix, flags, pix2pix.Generator(flags), 0)
     rng = np.random.default_rng(0)
@@ -65,7 +65,7 @@ def main() -> None:
                 begin = time.perf_counter()
                 paint()
                 seconds[way].append(time.perf_counter() - begin)
-    print(f"\none face, {args.size} x {args.size}, {runtime.devices_in_words()}\n")
+    print(f"\none face, {args.size} x {args.size}, {devices.in_words()}\n")
     print("| way | ms (quartiles) | largest error, of 255 |\n|---|---|---|")
     for way, times in seconds.items():
         low, middle, high = np.percentile(times, (25, 50, 75)) * 1000

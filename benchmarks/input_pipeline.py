@@ -16,7 +16,7 @@ from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import runtime
+from facegan import devices, precision  # first: they set TensorFlow's environment
 
 # isort: split
 import keras
@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 import pix2pix
-from facegan import cli, pipeline, prepared, regions, steps
+from facegan import cli, files, pipeline, prepared, regions, steps
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Args:
 def write_faces(args: Args, data: Path) -> np.ndarray:
     """A prepared folder of noise in blocks of 16 pixels; the numbers of its faces."""
     rng, s = np.random.default_rng(0), args.size
-    prepared.claim(data / "prepared.json", "", size=s, source="noise", layout="parts", resample="area")
+    files.claim(data / "prepared.json", "", size=s, source="noise", layout="parts", resample="area")
     for folder in prepared.MAKERS:
         (data / folder).mkdir()
     for k in range(args.count):
@@ -76,7 +76,7 @@ def plain_batches(args: Args, data: Path, numbers: np.ndarray):
 
 def main() -> None:
     args = cli.parse(Args, description=__doc__)
-    keras.mixed_precision.set_global_policy(runtime.fastest_precision()[0])
+    keras.mixed_precision.set_global_policy(precision.fastest()[0])
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         numbers = write_faces(args, data)
@@ -102,7 +102,7 @@ def main() -> None:
                 rates[name].append(n * args.batch_size / (time.perf_counter() - begin))
             seconds = steps.step_seconds({"step": train_step}, batch, [], 5)["step"]
             rates["training step alone"].append(args.batch_size / seconds)
-    print(f"\n{args.size} x {args.size}, batch {args.batch_size}, {runtime.devices_in_words()}\n")
+    print(f"\n{args.size} x {args.size}, batch {args.batch_size}, {devices.in_words()}\n")
     print("| way | images/s | x the step |\n|---|---|---|")
     for name, own in rates.items():
         print(f"| {name} | {np.median(own):.0f} | {np.median(np.divide(own, rates['training step alone'])):.1f} |")

@@ -25,7 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import cli, prepared
+from facegan import cli, files, prepared
 from facegan.errors import BadInput
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,7 +166,7 @@ def make(args: Args, name: str, seed: int) -> dict:
     module = importlib.import_module(script.removesuffix(".py"))
     others = {**vars(module.Args()), **(module.PUBLISHED if "--published" in flags else {})}
     others = {name: value for name, value in others.items() if not isinstance(value, Path | tuple)}
-    prepared.claim(run / "recipe.json", "name another folder with --runs.", flags=RECIPES[name], **others)
+    files.claim(run / "recipe.json", "name another folder with --runs.", flags=RECIPES[name], **others)
     flags = (*where, "--size", args.size, "--seed", seed, *flags)
     if "--map-consistency" in flags:
         flags += ("--parser", args.loss_parser)
@@ -178,24 +178,26 @@ def make(args: Args, name: str, seed: int) -> dict:
     if not scores.exists():
         weights = ("--weights", args.weights) if args.weights else ()
         call("evaluate.py", "--results", results, "--parser", args.parser, *weights, "--skip", "fid", "arcface")
-    return prepared.read_settings(scores)["scores"]
+    return files.read_json(scores)["scores"]
 
 
 def check_judges(args: Args, names: Iterable[str]) -> None:
     """Raise BadInput where evaluate.py would refuse a judge or leave a score out, or a recipe lacks its parser: before
     hours of training, not after."""
-    from facegan import judges  # TensorFlow, which --list does not need
+    from facegan import parsers  # TensorFlow, which --list does not need
+    from facegan.evaluation import judges
+    from facegan.evaluation.weights import Missing
 
     test_numbers = prepared.split(prepared.complete_indices(args.data))[1]
     photos = {k: prepared.photo_crc(args.data, k) for k in test_numbers}
     try:
         judges.load_parser(args.parser, args.size, prepared.describe(args.data), photos)
         judges.load_lpips(args.weights)
-    except judges.Missing as reason:
+    except Missing as reason:
         raise BadInput(f"a judge is missing: {reason}.") from None
     if any("--map-consistency" in RECIPES[name] for name in names):
-        judges.read_parser(args.loss_parser, args.size)
-        if judges.same_parser(args.loss_parser, args.parser):
+        parsers.load(args.loss_parser, args.size)
+        if parsers.are_the_same(args.loss_parser, args.parser):
             raise BadInput(
                 f"--loss-parser {args.loss_parser} and --parser {args.parser} are the same: what is trained for must "
                 "not judge."
@@ -242,7 +244,7 @@ def main() -> None:
     check_judges(args, names)
     settings = dict(size=args.size, epochs=args.epochs, minutes=args.minutes, source=prepared.describe(args.data))
     settings |= dict(parser=str(args.parser.resolve()), loss_parser=str(args.loss_parser.resolve()))
-    prepared.claim(args.runs / "recipes.json", "name another folder with --runs.", **settings)
+    files.claim(args.runs / "recipes.json", "name another folder with --runs.", **settings)
     found, failed = {}, []
     for name in names:
         try:
@@ -253,7 +255,7 @@ def main() -> None:
             failed.append(f"{name}: {error}")
             print(f"error: {failed[-1]}", file=sys.stderr)
             continue
-        prepared.write_text(args.runs / "recipes.md", table(args, found))
+        files.write_text(args.runs / "recipes.md", table(args, found))
     if found:
         print(table(args, found))
     if failed:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import cli, prepared, runs
+from facegan import cli, files, runs
 from facegan.errors import BadInput
 
 HERE = Path(__file__).resolve().parent
@@ -91,7 +91,7 @@ def main() -> None:
         known[title] = section(title, command)
         ordered = [known[name].rstrip() + "\n" for name in SECTIONS if name in known]
         ordered += [part for name, part in known.items() if name not in SECTIONS]  # written by hand
-        prepared.write_text(RESULTS, "\n".join([(introduction.rstrip() or "# Results") + "\n", *ordered]))
+        files.write_text(RESULTS, "\n".join([(introduction.rstrip() or "# Results") + "\n", *ordered]))
     print(RESULTS)
 
 

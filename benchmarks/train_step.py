@@ -177,16 +177,17 @@ def run(way: dict, args: Args, precision: str, environment: dict) -> dict:
 
 
 def main() -> None:
-    environment = dict(os.environ)  # before runtime adds to it: another commit sets its own
-    from facegan import cli, runtime  # first: it sets TensorFlow's environment
+    environment = dict(os.environ)  # before devices adds to it: another commit sets its own
+    from facegan import cli, devices  # first: it sets TensorFlow's environment
 
     # isort: split
     import numpy as np
 
     from facegan.errors import BadInput
+    from facegan.precision import fastest
 
     args = cli.parse(Args, description=__doc__)
-    precision = runtime.fastest_precision()[0] if args.precision == "auto" else args.precision
+    precision = fastest()[0] if args.precision == "auto" else args.precision
     rounds = [
         {name: run(way, args, precision, environment) for name, way in ways(args).items()} for _ in range(args.rounds)
     ]
@@ -198,7 +199,7 @@ def main() -> None:
                 f"the peer is another network: it has other numbers of parameters, {same}; mend pytorch_peer.py."
             )
     limit = np.median([x["the fastest convolution"]["gflop"] / x["the fastest convolution"]["seconds"] for x in rounds])
-    print(f"\n{args.size} x {args.size}, batch {args.batch_size}, {precision}, {runtime.devices_in_words()}; ", end="")
+    print(f"\n{args.size} x {args.size}, batch {args.batch_size}, {precision}, {devices.in_words()}; ", end="")
     print(f"the fastest convolution: {limit:.0f} GFLOP/s\n")
     print("| way | images/s (rounds) | x PyTorch's best | x before | share of the limit | peak memory |")
     print("|---|---|---|---|---|---|")

@@ -5,7 +5,7 @@
 
 Writes CelebA-HQ-img/<k>.jpg (512 x 512), CelebAMask-HQ-mask-anno/<k // 2000>/<k:05d>_<part>.png (0 or 255, one for
 each part in sight), index.csv (who is on which picture) and sample.json (how it was made). The faces are drawn by
-facegan/synthetic.py; no photograph went into them. Stopping is safe: the same command goes on where it stopped, and
+facegan/drawing; no photograph went into them. Stopping is safe: the same command goes on where it stopped, and
 a larger --count adds to what is there.
 """
 
@@ -21,7 +21,7 @@ import cv2
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # python data/make_sample.py
 
-from facegan import celebamask, cli, jobs, prepared, synthetic
+from facegan import celebamask, cli, drawing, files, jobs
 from facegan.errors import BadInput
 
 # Large plain areas: run lengths alone are both the smallest and four times as fast as the default.
@@ -48,19 +48,19 @@ def photo_path(out: Path, k: int) -> Path:
 def write_item(item: tuple[int, None], out: Path, seed: int) -> None:
     """Draw picture k and write its masks, then the photograph, whose presence says that k is complete."""
     k, _ = item
-    image, parts, _ = synthetic.draw_face(seed, k)
+    image, parts, _ = drawing.draw_face(seed, k)
     folder = out / celebamask.PART_MASKS / str(k // 2000)
     for part, mask in parts.items():
         png = cv2.imencode(".png", mask.astype("uint8") * 255, PNG_FLAGS)[1]
-        prepared.write_bytes(folder / f"{k:05d}_{part}.png", png.tobytes())
+        files.write_bytes(folder / f"{k:05d}_{part}.png", png.tobytes())
     jpg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
-    prepared.write_bytes(photo_path(out, k), jpg.tobytes())
+    files.write_bytes(photo_path(out, k), jpg.tobytes())
 
 
 def claim_folder(out: Path, seed: int) -> None:
     """Make the folder ours, or refuse it: another seed's sample and other people's data are never touched."""
     marker = out / "sample.json"
-    ours = {"made_by": "data/make_sample.py", "version": synthetic.VERSION, "seed": seed}
+    ours = {"made_by": "data/make_sample.py", "version": drawing.VERSION, "seed": seed}
     if marker.is_file():
         try:
             theirs = json.loads(marker.read_text(encoding="utf-8"))
@@ -72,17 +72,17 @@ def claim_folder(out: Path, seed: int) -> None:
         raise BadInput(f"{out} holds other data and no sample.json, so nothing is written into it: name another --out.")
     else:
         out.mkdir(parents=True, exist_ok=True)
-        prepared.write_text(marker, json.dumps(ours, indent=2) + "\n")  # first: killed here, the folder is ours
+        files.write_text(marker, json.dumps(ours, indent=2) + "\n")  # first: killed here, the folder is ours
 
 
 def write_index(out: Path, seed: int) -> None:
     """index.csv: a line for every complete picture, in the order of k. The facts follow from seed and k alone."""
-    rows = [{"k": k, **synthetic.facts(seed, k)} for k in sorted(celebamask.numbered(out / celebamask.PHOTOS, ".jpg"))]
+    rows = [{"k": k, **drawing.facts(seed, k)} for k in sorted(celebamask.numbered(out / celebamask.PHOTOS, ".jpg"))]
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0] if rows else ["k", "person"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    prepared.write_text(out / "index.csv", text.getvalue())
+    files.write_text(out / "index.csv", text.getvalue())
 
 
 def make_sample(out: Path, count: int, seed: int, workers: int = 0) -> int:
@@ -97,7 +97,7 @@ def make_sample(out: Path, count: int, seed: int, workers: int = 0) -> int:
     folders = {out / celebamask.PHOTOS, *(out / celebamask.PART_MASKS / str(k // 2000) for k in range(count))}
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
-        prepared.remove_leftovers(folder)
+        files.remove_leftovers(folder)
     todo = {k: None for k in range(count) if not photo_path(out, k).exists()}
     try:
         for _ in jobs.each(partial(write_item, out=out, seed=seed), todo, out.name, workers, jobs.one_opencv_thread):

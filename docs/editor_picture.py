@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import edit as script
-from facegan import cli, editor_page, prepared
+from facegan import cli, editor_page, files
 
 WIDTH, HEIGHT = 1280, 860
 
@@ -80,7 +80,7 @@ def main() -> None:
         picture = Image.open(io.BytesIO(page.screenshot()))
         jpeg = io.BytesIO()
         picture.convert("RGB").save(jpeg, "JPEG", quality=88)
-        prepared.write_bytes(Path(__file__).with_name("editor.jpg"), jpeg.getvalue())
+        files.write_bytes(Path(__file__).with_name("editor.jpg"), jpeg.getvalue())
         browser.close()
 
 

@@ -19,7 +19,7 @@ import numpy as np
 if not __package__:  # run as python face_recognition/face_recognition.py
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import cli, jobs, prepared
+from facegan import cli, files, jobs, prepared
 from facegan.dlibfiles import DESCRIPTOR, LANDMARKS_5, model_file
 from facegan.errors import BadInput
 
@@ -87,7 +87,7 @@ def main() -> int:
     if args.jitter < 0:
         raise BadInput(f"--jitter {args.jitter}: expected 0 or more.")
     numbers = prepared.sample_indices(args.data)
-    prepared.claim(
+    files.claim(
         args.data / "face_ids" / "settings.json",
         f"delete {args.data / 'face_ids'} to embed all faces again.",
         jitter=args.jitter,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from facegan import prepared, runtime
+from facegan import devices, files
 from facegan.errors import BadInput
 
 
@@ -47,7 +47,7 @@ class Checkpoints:
     def restore_together(self) -> int:
         """restore() on every machine. Raises BadInput unless all of them find the same step."""
         step = self.restore()
-        if runtime.mean_over_machines(step) != step:
+        if devices.mean_over_machines(step) != step:
             raise BadInput(f"{self.folder} is not the same on all machines: name a --run on a disk that they share.")
         return step
 
@@ -94,7 +94,7 @@ class Checkpoints:
 
     def save(self, step: int) -> None:
         """Write checkpoint ckpt-<step>. Raises BadInput when a weight is not finite or the disk is full."""
-        if not runtime.is_chief():
+        if not devices.is_chief():
             return
         for name, variables in self.state.items():
             if not all(bool(tf.reduce_all(tf.math.is_finite(tf.cast(v, tf.float32)))) for v in variables):
@@ -110,7 +110,7 @@ class Checkpoints:
         except tf.errors.OpError as error:
             remove_leftovers(self.folder)
             raise BadInput(
-                f"cannot save step {step} in {self.folder} ({runtime.reason(error)}); "
+                f"cannot save step {step} in {self.folder} ({devices.reason(error)}); "
                 "the checkpoints before it are kept: make room, and the same command goes on from there."
             ) from None
 
@@ -128,8 +128,8 @@ def training_in(run: Path) -> Iterator[list[int]]:
     Raises BadInput when another process trains there. Of several machines, the chief holds it.
     """
     run.mkdir(parents=True, exist_ok=True)
-    with prepared.lock(run / ".lock") if runtime.is_chief() else nullcontext(), stop_on_signal() as stops:
-        if runtime.is_chief():
+    with files.lock(run / ".lock") if devices.is_chief() else nullcontext(), stop_on_signal() as stops:
+        if devices.is_chief():
             remove_leftovers(run / "checkpoints")
         yield stops
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from facegan import prepared
+from facegan import files, prepared
 from facegan.errors import BadInput
 
 DONE, REFUSED = "done", "refused"
@@ -58,11 +58,11 @@ def run(
     tasks = {k: tasks[k] for k in shard(sorted(tasks), part)}
     folder.mkdir(parents=True, exist_ok=True)
     report = Report(folder, part)
-    with prepared.lock(folder / f".{report.path.name}.lock"):
-        prepared.remove_leftovers(folder)
+    with files.lock(folder / f".{report.path.name}.lock"):
+        files.remove_leftovers(folder)
         there = set() if overwrite else set(prepared.indices(folder.parent, folder.name))
         if made_from:
-            there = {k for k in there if prepared.is_current(folder / f"{k}.npz", made_from / f"{k}.npz")}
+            there = {k for k in there if files.is_current(folder / f"{k}.npz", made_from / f"{k}.npz")}
         open_tasks = {k: task for k, task in tasks.items() if k not in there}
         report.tidy(keep=tasks.keys() - open_tasks.keys())
         counts = Counter(done=0, skipped=len(tasks) - len(open_tasks))
@@ -167,7 +167,7 @@ class Report:
         if self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:
                 rows = {int(row[0]): row for row in csv.reader(file) if len(row) == 3 and row[0] in keep}
-        prepared.write_text(self.path, csv_text([self.HEADER, *(rows[k] for k in sorted(rows))]))
+        files.write_text(self.path, csv_text([self.HEADER, *(rows[k] for k in sorted(rows))]))
 
 
 def csv_text(rows: Iterable[Iterable]) -> str:

@@ -6,7 +6,8 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import tensorflow as tf
 
-from facegan import checkpoints, report, runs, runtime
+from facegan import checkpoints, devices, runs
+from facegan.progress import Progress
 
 
 @contextmanager
@@ -33,7 +34,7 @@ class Training:
     def resume(self, state: checkpoints.Checkpoints) -> None:
         """Take the newest checkpoint's values, if there is one, and go on from its step; show progress from now on."""
         self.checkpoints, self.step = state, state.restore_together()
-        progress = report.Progress(self.args.run, self.step, self.last, self.args.batch_size)
+        progress = Progress(self.args.run, self.step, self.last, self.args.batch_size)
         self.progress = self.stack.enter_context(progress)
 
     def epochs(self) -> Iterator[tuple[int, int]]:
@@ -46,7 +47,7 @@ class Training:
     def finish_step(self, losses: dict[str, tf.Tensor]) -> None:
         """Count the step, log losses now and then, and save after an epoch or ten minutes, or when told to stop."""
         self.step += 1
-        self.stopped = runtime.stop_agreed(self.stops, self.step)
+        self.stopped = devices.stop_agreed(self.stops, self.step)
         self.epoch_ended = self.step % self.steps_of_an_epoch == 0
         self.progress.update(self.step, losses, log=self.stopped or self.epoch_ended)
         self.saved = self.stopped or self.epoch_ended or self.progress.time_to_save()

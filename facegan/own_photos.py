@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from facegan import align, celebamask, labelmaps, pipeline, prepared, regions, report
+from facegan import align, celebamask, files, labelmaps, pictures, pipeline, prepared, regions
 from facegan.errors import BadInput
 
 FEWEST = 4
@@ -56,7 +56,7 @@ def add(out: Path, size: int, found: list[dict], prepare: Callable[[celebamask.R
     """Add what find() found to a folder, each face under the next free number. A photograph that is there already stays
     as it is. prepare: writes the three prepared files of a raw face; parser: sha256 of the one that drew the maps, and
     must not judge them."""
-    prepared.claim(
+    files.claim(
         out / "prepared.json",
         "name a new folder with --out: own photographs do not go among the faces of a dataset.",
         size=size,
@@ -64,7 +64,7 @@ def add(out: Path, size: int, found: list[dict], prepare: Callable[[celebamask.R
         layout="merged",
         resample="area",
     )
-    with prepared.lock(out / ".lock"):
+    with files.lock(out / ".lock"):
         faces = read_faces(out)
         for face in found:
             same = [int(k) for k, about in faces.items() if about.get("sha256") == face["sha256"]]
@@ -85,11 +85,11 @@ def next_number(out: Path, faces: dict) -> int:
 
 def read_faces(out: Path) -> dict:
     """faces.json; {} before there is one."""
-    return prepared.read_settings(out / "faces.json") if (out / "faces.json").exists() else {}
+    return files.read_json(out / "faces.json") if (out / "faces.json").exists() else {}
 
 
 def write_faces(out: Path, faces: dict) -> None:
-    prepared.write_text(out / "faces.json", json.dumps(faces, indent=2) + "\n")
+    files.write_text(out / "faces.json", json.dumps(faces, indent=2) + "\n")
 
 
 def write_raw(out: Path, k: int, face: dict) -> celebamask.RawFace:
@@ -97,13 +97,13 @@ def write_raw(out: Path, k: int, face: dict) -> celebamask.RawFace:
     photo, labels = out / "raw" / celebamask.PHOTOS / f"{k}.jpg", out / "raw" / celebamask.LABEL_MAPS / f"{k}.png"
     for folder in (photo.parent, labels.parent, *(out / name for name in prepared.MAKERS)):
         folder.mkdir(parents=True, exist_ok=True)
-    with prepared.atomic(photo) as temporary:
+    with files.atomic(photo) as temporary:
         Image.fromarray(face["photo"]).save(temporary, format="JPEG", quality=95, subsampling=0)
-    with prepared.atomic(labels) as temporary:
+    with files.atomic(labels) as temporary:
         Image.fromarray(face["labels"]).save(temporary, format="PNG")
     shown = align.resized(face["photo"], regions.MASK_SIZE / len(face["photo"])) / 255
-    report.save_png(out / f"{k}_colors.png", labelmaps.colored(face["labels"]))
-    report.save_png(out / f"{k}_parts.png", labelmaps.with_legend(shown, face["labels"]))
+    pictures.save_png(out / f"{k}_colors.png", labelmaps.colored(face["labels"]))
+    pictures.save_png(out / f"{k}_parts.png", labelmaps.with_legend(shown, face["labels"]))
     return celebamask.RawFace(k, photo, {}, labels)
 
 
@@ -126,12 +126,12 @@ def fill_up(out: Path, size: int, data: Path) -> None:
             f"a folder of overlapping regions prepared at size {size} with --data, whose last faces then fill it up."
         )
         return
-    with prepared.lock(out / ".lock"):
+    with files.lock(out / ".lock"):
         for number in numbers:
             faces = read_faces(out)
             k = next_number(out, faces)
             for folder in prepared.MAKERS:
-                prepared.write_bytes(out / folder / f"{k}.npz", (data / folder / f"{number}.npz").read_bytes())
+                files.write_bytes(out / folder / f"{k}.npz", (data / folder / f"{number}.npz").read_bytes())
             write_faces(out, faces | {str(k): {"data": str(data.resolve()), "number": number}})
     print(f"the last {missing} faces of {data} fill {out} up to {FEWEST}: their maps can be painted into")
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from facegan import prepared, runtime
+from facegan import devices, files, prepared
 from facegan.errors import BadInput
 from facegan.regions import LABEL_REGION, REGIONS
 
@@ -27,11 +27,11 @@ def pack(records: type["Records"], data: Path, numbers: list[int], size: int) ->
     check_size(data, size)
     folder = data / records.FOLDER
     folder.mkdir(exist_ok=True)
-    prepared.remove_leftovers(folder)
+    files.remove_leftovers(folder)
     stale = [k for k in numbers if not is_packed(records, data, k, size)]
 
     def pack_one(k):
-        prepared.write_bytes(folder / f"{k}.bin", records.encode(data, k, size))
+        files.write_bytes(folder / f"{k}.bin", records.encode(data, k, size))
 
     with ThreadPoolExecutor() as pool:
         list(tqdm(pool.map(pack_one, stale), "packing", len(stale), disable=not stale))
@@ -52,7 +52,7 @@ def is_packed(records: type["Records"], data: Path, k: int, size: int) -> bool:
     """Whether record k is there, whole, and not older than the files it is made from."""
     record = data / records.FOLDER / f"{k}.bin"
     sources = (data / folder / f"{k}.npz" for folder in records.MADE_FROM)
-    return prepared.is_current(record, *sources) and record.stat().st_size == records.record_bytes(size)
+    return files.is_current(record, *sources) and record.stat().st_size == records.record_bytes(size)
 
 
 def record_bytes(size: int) -> int:
@@ -72,9 +72,9 @@ class Records:
 
     def __init__(self, data: Path, numbers: list[int], size: int, cache: str = "auto"):
         """Packs the records first where needed; numbers ascend. Raises BadInput as pack() does."""
-        if runtime.is_chief():
+        if devices.is_chief():
             pack(type(self), data, numbers, size)
-        runtime.mean_over_machines(0)  # the others wait for the chief
+        devices.wait_for_all_machines()  # the others wait for the chief
         self.data, self.numbers, self.size = str(data), tf.constant(numbers, tf.int64), size
         self.bytes = self.record_bytes(size)
         fits = len(numbers) * self.bytes < free_memory() / 2

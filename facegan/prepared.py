@@ -1,25 +1,20 @@
 """The prepared folder: samples/, color_masks/ and face_ids/, one <k>.npz a face in each. Read, write, index, split.
 
 samples/<k>.npz      Image uint8 (S, S, 3); Masks uint8 (S, S, 7) of 0/1; Colors float32 (7, 3) in 0..255;
-                     Labels uint8 (S, S), ids 0..18 (not in folders of before parse_face.py, which alone reads them)
+                     Labels uint8 (S, S), ids 0..18 (missing from folders older than parse_face.py, its only reader)
 color_masks/<k>.npz  cmask float32 (S, S, 3) in 0..255
 face_ids/<k>.npz     face_id float32 (128,); detected bool; box int32 (4,) left, top, right, bottom
 prepared.json        the size, the raw dataset and the layout the samples were made from
 """
 
-import fcntl
 import io
-import json
-import os
-import socket
 import threading
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from facegan import files
 from facegan.errors import BadInput
 
 MAKERS = {
@@ -37,69 +32,13 @@ ONE_READER = threading.Lock()
 find it wrong and raise SystemError."""
 
 
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Hand out a temporary name beside path; rename it to path when the block ends well, remove it when it does not.
-
-    The name carries host and process, so that two jobs never share one and what a killed job left can be told apart.
-    """
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of jobs that were killed on this host."""
-    for temporary in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
-        try:
-            os.kill(int(temporary.name.split(".")[-2]), 0)
-        except ProcessLookupError:
-            temporary.unlink(missing_ok=True)
-        except PermissionError:
-            pass  # alive, and somebody else's
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold a lock file while the block runs; a killed process lets go too. BadInput when another process holds it."""
-    while True:
-        file = path.open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            raise BadInput(f"another job is writing into {path.parent}: wait for it, or name another folder.") from None
-        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            break
-        file.close()  # the one before removed it between our opening and our locking: once more
-    try:
-        yield
-    finally:
-        path.unlink()
-        file.close()
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically."""
-    with atomic(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, as UTF-8."""
-    write_bytes(path, text.encode())
-
-
 def write_npz(path: Path, stored: tuple[str, ...] = (), **arrays: np.ndarray) -> None:
     """Write an .npz atomically; equal arrays give equal bytes.
 
     Masks and colour maps are deflated at the fastest level (a fiftieth of their size, some 2 ms); photographs hardly
     shrink, so the arrays named in stored are not.
     """
-    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with files.atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: the bytes depend on the arrays alone
             method = zipfile.ZIP_STORED if name in stored else zipfile.ZIP_DEFLATED
@@ -141,14 +80,6 @@ def photo_crc(data: Path, k: int) -> int:
         raise BadInput(f"{path} is missing or damaged ({error}); run g_simple_mask.py again") from None
 
 
-def is_current(path: Path, *sources: Path) -> bool:
-    """Whether path is there and not older than any of its sources that is there."""
-    if not path.exists():
-        return False
-    made = path.stat().st_mtime_ns
-    return all(source.stat().st_mtime_ns <= made for source in sources if source.exists())
-
-
 def indices(data: Path, folder: str) -> list[int]:
     """The numbers of the faces in one of the three folders, in order."""
     path = data / folder
@@ -157,8 +88,8 @@ def indices(data: Path, folder: str) -> list[int]:
 
 def sample_indices(data: Path) -> list[int]:
     """The numbers of the prepared samples. Raises BadInput when there are none."""
-    if found := indices(data, "samples"):
-        return found
+    if numbers := indices(data, "samples"):
+        return numbers
     raise BadInput(
         f"no samples in {data}: run `python data/make_sample.py` (or get CelebAMask-HQ, see README), "
         f"then `python g_simple_mask.py --out {data}`."
@@ -169,7 +100,9 @@ def complete_indices(data: Path) -> list[int]:
     """The numbers of the samples. BadInput names the script to run unless each has a colour map and face ID as new."""
     samples = sample_indices(data)
     for folder in ("color_masks", "face_ids"):
-        missing = [k for k in samples if not is_current(data / folder / f"{k}.npz", data / "samples" / f"{k}.npz")]
+        missing = [
+            k for k in samples if not files.is_current(data / folder / f"{k}.npz", data / "samples" / f"{k}.npz")
+        ]
         if missing:
             raise BadInput(
                 f"{len(missing)} of {len(samples)} samples in {data} have no {folder}/<k>.npz, or an older one "
@@ -194,33 +127,4 @@ def describe(data: Path) -> dict:
     path = data / "prepared.json"
     if not path.exists():
         raise BadInput(f"{path} is missing: is this a prepared folder? Run `python g_simple_mask.py --out {data}`.")
-    return read_settings(path)
-
-
-def read_settings(path: Path, remedy: str = "") -> dict:
-    """A .json file that holds an object. Raises BadInput, which ends in the remedy, when it does not."""
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(settings, dict):
-            return settings
-    except (OSError, ValueError):
-        pass
-    remedy = remedy or f"choose another folder, or delete {path.parent} and make it again."
-    raise BadInput(f"{path} is missing or damaged: {remedy}")
-
-
-def claim(path: Path, remedy: str, **settings) -> None:
-    """Record with which settings a folder is made in path, or check that what is there was made with the same.
-
-    Results of two datasets, sizes or settings under one roof would train without an error and mean nothing, so other
-    settings are refused with BadInput, which ends in the remedy.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        write_text(path, json.dumps(settings, indent=2) + "\n")
-        return
-    recorded = read_settings(path)
-    for name in settings | recorded:
-        before, now = (values.get(name, "as it was without that setting") for values in (recorded, settings))
-        if before != now:
-            raise BadInput(f"{path.parent} was made with {name} {before}, now it is {now}; {remedy}")
+    return files.read_json(path)

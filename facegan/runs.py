@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from facegan import cli, flags, prepared, runtime
+from facegan import cli, devices, files, flags, prepared
 from facegan.errors import BadInput
 from facegan.flags import Bounds, Kind
 
@@ -118,7 +118,7 @@ def has_checkpoint(run: Path) -> bool:
 
 def read_record(path: Path) -> dict:
     """A .json of a run folder. Raises BadInput when it is missing or damaged."""
-    return prepared.read_settings(path, "what was trained is kept; bring the file back, or train into a new --run.")
+    return files.read_json(path, "what was trained is kept; bring the file back, or train into a new --run.")
 
 
 def check_flags(args: TrainingArgs, recorded: dict) -> None:
@@ -196,29 +196,29 @@ def record(args: TrainingArgs, train_numbers: list[int], test_numbers: list[int]
     """Write the run's flags to run/args.json, its faces and the training photographs' checksums to run/split.json, and
     add this start to run/starts.json: time, command line, versions. Only while the run folder is held, so that nobody
     else's are replaced."""
-    if not runtime.is_chief():
+    if not devices.is_chief():
         return
     args.run.mkdir(parents=True, exist_ok=True)
     if not (has_checkpoint(args.run) and (args.run / "split.json").exists()):
         photos = [prepared.photo_crc(args.data, k) for k in train_numbers]
         faces = {"source": prepared.describe(args.data), "train": train_numbers, "test": test_numbers}
         faces["train_photos"] = photos
-        prepared.write_text(args.run / "split.json", json.dumps(faces))
+        files.write_text(args.run / "split.json", json.dumps(faces))
     settings = {"format": FORMAT, "script": script_of(type(args)), **flags_to_record(args)}
-    prepared.write_text(args.run / "args.json", json.dumps(settings, indent=2) + "\n")
+    files.write_text(args.run / "args.json", json.dumps(settings, indent=2) + "\n")
     path = args.run / "starts.json"
     starts = read_record(path)["starts"] if path.exists() else []
     starts.append(
         {
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "command": sys.argv,
-            "devices": runtime.devices_in_words(),
+            "devices": devices.in_words(),
             "commit": git_commit(),
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
         }
     )
-    prepared.write_text(path, json.dumps({"starts": starts}, indent=2) + "\n")
+    files.write_text(path, json.dumps({"starts": starts}, indent=2) + "\n")
 
 
 def flags_to_record(args: TrainingArgs) -> dict:

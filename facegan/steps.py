@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from facegan import runtime
+from facegan import devices
 
 # --- the step ---------------------------------------------------------------------------------------------------------
 
@@ -44,7 +44,7 @@ def graph(gradients: Callable, updates: Sequence[tuple], average: tuple, xla: bo
 
     @tf.function(autograph=False)  # nothing to convert, and looking for it takes seconds
     def train_step(batch: dict, step: tf.Tensor) -> dict[str, tf.Tensor]:
-        strategy = runtime.strategy()
+        strategy = devices.strategy()
         losses = strategy.run(replica_step, args=(batch,))
         update_average(*average, step)
         return {name: strategy.reduce(tf.distribute.ReduceOp.MEAN, loss, axis=None) for name, loss in losses.items()}
@@ -64,7 +64,7 @@ def update_average(average: keras.Model, network: keras.Model, decay: float, ste
         return m.assign_sub(share * (m - v)) if decay else m.assign(v)
 
     for mean, value in zip(average.weights, network.weights, strict=True):
-        runtime.strategy().extended.update(mean.value, update, args=(value.value,))
+        devices.strategy().extended.update(mean.value, update, args=(value.value,))
 
 
 # --- optimizers -------------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def measures_xla(xla: str) -> bool:
     """Whether --xla asks to measure: "auto", on one machine with GPUs; on a CPU XLA was slower."""
     if xla != "auto" or not tf.config.list_physical_devices("GPU"):
         return False
-    if runtime.machines() > 1:
+    if devices.machines() > 1:
         print("XLA off: not measured on several machines; --xla on forces it")
         return False
     return True

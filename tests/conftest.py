@@ -24,9 +24,9 @@ sys.path.insert(0, str(ROOT))  # `pytest` finds the scripts from any folder; spa
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # on one CPU device a run repeats itself bit for bit
 os.environ.setdefault(
     "TF_ENABLE_ONEDNN_OPTS", "1"
-)  # as facegan.runtime has it, but tests import TensorFlow before that
+)  # as facegan.devices has it, but tests import TensorFlow before that
 
-from facegan import cli, regions, synthetic  # noqa: E402
+from facegan import cli, drawing, regions  # noqa: E402
 
 SEED, FACES = 0, 10
 """The sample faces of the whole test run: draw_face(SEED, k) for k below FACES; three in a row are one person."""
@@ -115,9 +115,10 @@ def float32_policy():
 @pytest.fixture
 def float64(float32_policy):
     """Networks that the test builds compute in float64, so that what is equal in theory is equal to 1e-9."""
-    from facegan import runtime
 
-    runtime.set_precision("float64")
+    from facegan import precision
+
+    precision.set_policy("float64")
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def write_face() -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def faces() -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """The sample faces: photo (512, 512, 3) uint8 RGB and part masks, each bool (512, 512)."""
-    return [synthetic.draw_face(SEED, k)[:2] for k in range(FACES)]
+    return [drawing.draw_face(SEED, k)[:2] for k in range(FACES)]
 
 
 @pytest.fixture(scope="session")
@@ -247,13 +248,13 @@ TINY = ("--size", 64, "--batch-size", 2, "--epochs", 3, "--precision", "float32"
 def trained(prepared_64, once, call) -> Callable[..., Trained]:
     """trained(pix2pix): that script's --train --test with the flags TINY, every step logged, once for all tests. Read
     only, too."""
-    from facegan import report
+    from facegan.progress import Progress
 
     @functools.cache
     def trained(script) -> Trained:
         def make(folder: Path) -> None:
             flags = ("--data", prepared_64, "--run", folder / "run", "--out", folder / "results", "--split", "all")
-            with mock.patch.object(report.Progress, "LOG_STEPS", 1):
+            with mock.patch.object(Progress, "LOG_STEPS", 1):
                 outcome = call(script, "--train", "--test", *flags, *TINY)
             assert outcome.status == 0, outcome.err
             (folder / "outcome.json").write_text(json.dumps(asdict(outcome)))
@@ -272,7 +273,7 @@ def one_device(prepared_64, once, call) -> Callable[..., Path]:
     def one_device(script) -> Path:
         def make(folder: Path) -> None:
             outcome = call(script, *command_line(script, prepared_64, folder / "run"))
-            sys.modules["facegan.runtime"].set_precision("float32")
+            sys.modules["facegan.precision"].set_policy("float32")
             assert outcome.status == 0, outcome.err
 
         return once(f"{script.__name__}-one-device", make) / "run"

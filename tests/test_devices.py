@@ -14,7 +14,7 @@ import parse_face
 import pix2pix
 import pix2pix_rec
 import pix2pix_v2
-from facegan import runtime
+from facegan import devices, runtime
 from facegan.errors import BadInput
 from trainings import STEPS_OF_AN_EPOCH, assert_the_same, command_line
 
@@ -65,12 +65,12 @@ def test_an_overflow_on_the_second_device_skips_the_step_on_both(two_devices):
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "devices", "sentence"),
+    ("batch_size", "number", "sentence"),
     [(3, 2, "shared by 2 devices: use 2 or 4"), (1, 2, "use 2,"), (16, 3, "use 15 or 18"), (4, 8, "use 8,")],
 )
 def test_a_batch_that_devices_cannot_share_is_refused_with_sizes_that_they_can(
-    batch_size, devices, sentence, monkeypatch
+    batch_size, number, sentence, monkeypatch
 ):
-    monkeypatch.setattr(runtime, "strategy", lambda: SimpleNamespace(num_replicas_in_sync=devices))
+    monkeypatch.setattr(devices, "strategy", lambda: SimpleNamespace(num_replicas_in_sync=number))
     with pytest.raises(BadInput, match=sentence):
         runtime.start(pix2pix.Args(train=True, batch_size=batch_size, precision="float32"))

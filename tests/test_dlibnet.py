@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import pix2pix
 from face_recognition.face_recognition import load_networks
-from facegan import dlibnet, runtime
+from facegan import dlibnet, precision
 from facegan.errors import BadInput
 
 
@@ -45,13 +45,13 @@ def test_descriptors_equal_dlibs_own(network, chips):
 
 
 def test_descriptors_in_sixteen_bits_are_still_of_the_same_person(small):
-    if not runtime.speedup("bfloat16"):
+    if not precision.speedup("bfloat16"):
         pytest.skip("TensorFlow cannot compute in bfloat16 on this CPU")
     descriptors = {}
-    for precision in ("float32", "mixed_bfloat16"):
-        runtime.set_precision(precision)
-        descriptors[precision] = dlibnet.FaceNetwork().descriptors(small)
-        assert descriptors[precision].dtype == "float32"
+    for policy in ("float32", "mixed_bfloat16"):
+        precision.set_policy(policy)
+        descriptors[policy] = dlibnet.FaceNetwork().descriptors(small)
+        assert descriptors[policy].dtype == "float32"
     distances = tf.norm(descriptors["float32"] - descriptors["mixed_bfloat16"], axis=-1)
     assert 0 < float(tf.reduce_max(distances)) < 0.02
 

@@ -21,7 +21,7 @@ import export
 import pix2pix
 import pix2pix_rec
 import pix2pix_v2
-from facegan import prepared, runs
+from facegan import files, runs
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = dict(re.findall(r"## (\w+)\n\n```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.DOTALL))
@@ -235,7 +235,7 @@ def test_a_folder_that_is_no_export_is_never_replaced(run, call, tmp_path):
 
 
 def test_two_exports_into_one_folder_are_refused(run, call):
-    with prepared.lock(run / "export" / ".lock"):
+    with files.lock(run / "export" / ".lock"):
         sentence(call(export, "--run", run, "--format", "keras"), "another job")
 
 

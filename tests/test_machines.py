@@ -13,25 +13,27 @@ import pytest
 import tensorflow as tf
 
 import pix2pix
-from facegan import checkpoints, report, runs, runtime
+from facegan import checkpoints, devices, runs
 from facegan.errors import BadInput
+from facegan.progress import Progress
 from trainings import STEPS_OF_AN_EPOCH, assert_the_same, command_line
 
 # --- two machines -----------------------------------------------------------------------------------------------------
 
 KILLED_AT_STEP_3 = """
 import os, signal
-from facegan import cli, report
+from facegan import cli
+from facegan.progress import Progress
 import pix2pix
 
-update = report.Progress.update
+update = Progress.update
 
 def update_or_die(self, step, *values, **options):
     if step == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     update(self, step, *values, **options)
 
-report.Progress.update = update_or_die
+Progress.update = update_or_die
 cli.run(pix2pix.main)
 """
 """pix2pix.py, and kill -9 in the middle of the second epoch."""
@@ -134,27 +136,27 @@ def test_only_the_first_machine_writes(killed, resumed):
 
 
 def test_a_machine_that_is_not_the_first_writes_nothing(tmp_path, prepared_64, monkeypatch):
-    monkeypatch.setattr(runtime, "is_chief", lambda: False)
+    monkeypatch.setattr(devices, "is_chief", lambda: False)
     args = pix2pix.Args(train=True, run=tmp_path / "run", data=prepared_64)
     runs.record(args, [0, 1], [2, 3])
     checkpoints.Checkpoints(args.run, weights=SimpleNamespace(variables=[tf.Variable(1.0)])).save(1)
-    with report.Progress(args.run, step=0, last=100, batch_size=4) as progress:
+    with Progress(args.run, step=0, last=100, batch_size=4) as progress:
         progress.update(progress.LOG_STEPS, {"g": tf.constant(1.0)})
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_machines_that_find_different_checkpoints_are_refused(tmp_path, monkeypatch):
     """This one finds none, another one finds step 8."""
-    monkeypatch.setattr(runtime, "mean_over_machines", lambda step: (step + 8) / 2)
+    monkeypatch.setattr(devices, "mean_over_machines", lambda step: (step + 8) / 2)
     with pytest.raises(BadInput, match="not the same on all machines: name a --run on a disk that they share"):
         checkpoints.Checkpoints(tmp_path, weights=SimpleNamespace(variables=[tf.Variable(1.0)])).restore_together()
 
 
 def test_machines_stop_at_the_same_step_when_one_of_them_is_told_to(monkeypatch):
-    monkeypatch.setattr(runtime, "cluster_resolver", lambda: "two machines")
-    monkeypatch.setattr(runtime, "mean_over_machines", lambda told: (told + 1) / 2)  # the other one was told
-    steps = range(1, 2 * runtime.AGREE_STEPS + 1)
-    assert [step for step in steps if runtime.stop_agreed([], step)] == [runtime.AGREE_STEPS, 2 * runtime.AGREE_STEPS]
+    monkeypatch.setattr(devices, "cluster_resolver", lambda: "two machines")
+    monkeypatch.setattr(devices, "mean_over_machines", lambda told: (told + 1) / 2)  # the other one was told
+    steps = range(1, 2 * devices.AGREE_STEPS + 1)
+    assert [step for step in steps if devices.stop_agreed([], step)] == [devices.AGREE_STEPS, 2 * devices.AGREE_STEPS]
 
 
 # --- what the environment says ----------------------------------------------------------------------------------------
@@ -162,36 +164,36 @@ def test_machines_stop_at_the_same_step_when_one_of_them_is_told_to(monkeypatch)
 
 @pytest.fixture
 def environment(monkeypatch):
-    """environment(NAME="value"): what the process would have been started with, for runtime.cluster_resolver()."""
+    """environment(NAME="value"): what the process would have been started with, for devices.cluster_resolver()."""
 
     def start_with(**variables):
         for name in [name for name in os.environ if name == "TF_CONFIG" or name.startswith("SLURM_")]:
             monkeypatch.delenv(name)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        runtime.cluster_resolver.cache_clear()
+        devices.cluster_resolver.cache_clear()
 
     yield start_with
     monkeypatch.undo()
-    runtime.cluster_resolver.cache_clear()
+    devices.cluster_resolver.cache_clear()
 
 
 def test_tf_config_and_slurm_name_the_same_machines(environment):
     for variables in (tf_config((20001, 20002), 1), slurm((20001, 20002), 1)):
         environment(**variables)
-        resolver = runtime.cluster_resolver()
+        resolver = devices.cluster_resolver()
         assert resolver.cluster_spec().as_dict() == {"worker": ["localhost:20001", "localhost:20002"]}
         assert (resolver.task_type, resolver.task_id) == ("worker", 1)
-        assert (runtime.machines(), runtime.is_chief()) == (2, False)
+        assert (devices.machines(), devices.is_chief()) == (2, False)
     environment(**slurm((20001, 20002), 0))
-    assert runtime.is_chief()
+    assert devices.is_chief()
 
 
 def test_slurm_may_spread_tasks_over_nodes(environment):
     tasks = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_STEP_TASKS_PER_NODE": "2(x2)", "SLURM_PROCID": "3"}
     environment(**tasks, SLURM_STEP_NODELIST="gpu[07-08]", SLURM_JOB_ID="40005")
     expected = ["gpu07:10005", "gpu07:10006", "gpu08:10005", "gpu08:10006"]
-    assert runtime.cluster_resolver().cluster_spec().as_dict() == {"worker": expected}
+    assert devices.cluster_resolver().cluster_spec().as_dict() == {"worker": expected}
 
 
 @pytest.mark.parametrize(
@@ -206,8 +208,8 @@ def test_slurm_may_spread_tasks_over_nodes(environment):
 )
 def test_one_machine_is_no_cluster(variables, environment):
     environment(**variables)
-    assert runtime.cluster_resolver() is None
-    assert (runtime.machines(), runtime.is_chief(), runtime.mean_over_machines(0.25)) == (1, True, 0.25)
+    assert devices.cluster_resolver() is None
+    assert (devices.machines(), devices.is_chief(), devices.mean_over_machines(0.25)) == (1, True, 0.25)
 
 
 WORKERS = '{"worker": ["a:1", "b:1"]}'

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from facegan import blocks, norms, runtime
+from facegan import blocks, norms, precision
 
 ROUNDING = {"float64": 1e-12, "float32": 1e-5, "bfloat16": 0.04, "float16": 0.004}
 """Of the largest number: what is left of some ten roundings in each type."""
@@ -14,9 +14,9 @@ ROUNDING = {"float64": 1e-12, "float32": 1e-5, "bfloat16": 0.04, "float16": 0.00
 @pytest.fixture(params=ROUNDING)
 def dtype(request) -> str:
     """A type of numbers; networks are built for it."""
-    if request.param.endswith("16") and not runtime.speedup(request.param):
+    if request.param.endswith("16") and not precision.speedup(request.param):
         pytest.skip(f"TensorFlow cannot compute in {request.param} on this CPU")
-    runtime.set_precision(f"mixed_{request.param}" if request.param.endswith("16") else request.param)
+    precision.set_policy(f"mixed_{request.param}" if request.param.endswith("16") else request.param)
     return request.param
 
 
@@ -159,9 +159,9 @@ def test_a_level_up_is_modulated_in_every_precision(upsampling, masks, dtype):
 
 
 def test_sums_over_regions_do_not_overflow_float16():
-    if not runtime.speedup("float16"):
+    if not precision.speedup("float16"):
         pytest.skip("TensorFlow cannot compute in float16 on this CPU")
-    runtime.set_precision("mixed_float16")
+    precision.set_policy("mixed_float16")
     layer, x = norms.GroupNorm(1), tf.cast(numbers((1, 128, 128, 8), 1), tf.float16)
     modulation, shares = tf.zeros((1, 1, 16)), tf.ones((1, 128, 128, 1))
     with tf.GradientTape() as tape:

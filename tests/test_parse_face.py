@@ -19,7 +19,8 @@ import g_simple_mask
 import parse_face
 import pix2pix
 from face_recognition import face_recognition
-from facegan import augment, judges, labelmaps, pipeline, prepared, regions, report
+from facegan import augment, labelmaps, parsers, pipeline, prepared, regions
+from facegan.progress import Progress
 
 ID = {name: i for i, name in enumerate(labelmaps.NAMES)}
 TINY = ("--size", 64, "--width", 8, "--batch-size", 4, "--precision", "float32")
@@ -235,7 +236,7 @@ def test_the_parser_loads_without_this_repository_and_is_the_average(fitted, tmp
         [sys.executable, "-c", LOADS_ALONE, fitted / "parser.keras"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.stdout == "(1, 64, 64, 19) float32\n", done.stderr
-    whole = judges.read_parser(fitted)
+    whole = parsers.load(fitted)
     average = parse_face.Parser(parse_face.Args(size=64, width=16))
     parse_face.checkpoints.Checkpoints(fitted, average=average).restore(required=True)
     assert all((a == b).all() for a, b in zip(whole.get_weights(), average.get_weights(), strict=True))
@@ -249,21 +250,21 @@ def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one
     flags = ("--train", "--data", prepared_64, *TINY, "--epochs", 2)
     whole = call(parse_face, *flags, "--run", tmp_path / "whole")
     assert whole.status == 0, whole.err
-    update = report.Progress.update
+    update = Progress.update
 
     def update_and_stop(self, step, losses, **options):
         update(self, step, losses, **options)
         if step == 3:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(report.Progress, "update", update_and_stop)
+    monkeypatch.setattr(Progress, "update", update_and_stop)
     assert call(parse_face, *flags, "--run", tmp_path / "parts").status == 130
     monkeypatch.undo()
     assert (tmp_path / "parts" / "parser.keras").exists()
     resumed = call(parse_face, "--train", "--run", tmp_path / "parts")
     assert resumed.status == 0, resumed.err
     assert same(tmp_path / "parts", tmp_path / "whole")
-    a, b = (judges.read_parser(tmp_path / name).get_weights() for name in ("parts", "whole"))
+    a, b = (parsers.load(tmp_path / name).get_weights() for name in ("parts", "whole"))
     assert all((x == y).all() for x, y in zip(a, b, strict=True))
     before = (tmp_path / "parts" / "parser.keras").read_bytes()  # results name the parser by its checksum
     assert call(parse_face, "--train", "--run", tmp_path / "parts").status == 0

@@ -1,12 +1,7 @@
-"""prepared.py: atomic files, .npz in and out, the index and the split."""
+"""facegan/prepared.py: .npz in and out, the index and the split."""
 
 import io
 import itertools
-import json
-import os
-import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,24 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from facegan import prepared
+from facegan import files, prepared
 from facegan.errors import BadInput
 
 
 def names(folder) -> set[str]:
     return {path.name for path in folder.iterdir()}
-
-
-@pytest.fixture(scope="module")
-def dead_process() -> int:
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def leftover(name: str, process: int, host: str | None = None) -> str:
-    return f".{name}.{host or socket.gethostname()}.{process}.tmp"
 
 
 def make_samples(data, numbers, folders=("samples",)) -> None:
@@ -43,46 +26,11 @@ def make_samples(data, numbers, folders=("samples",)) -> None:
         (data / folder / f"{k}.npz").touch()
 
 
-def test_atomic_replaces_the_file_at_the_end(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-    with prepared.atomic(path) as temporary:
-        temporary.write_text("new")
-        assert path.read_text() == "old"
-    assert path.read_text() == "new"
-    assert names(tmp_path) == {"a.txt"}
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_atomic_keeps_the_old_file_and_no_other_when_writing_fails(tmp_path, error):
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-
-    def write_half() -> None:
-        with prepared.atomic(path) as temporary:
-            temporary.write_text("half")
-            raise error
-
-    with pytest.raises(error):
-        write_half()
-    assert path.read_text() == "old"
-    assert names(tmp_path) == {"a.txt"}
-
-
 def test_a_temporary_file_never_counts_as_a_sample(tmp_path):
     make_samples(tmp_path, [3])
-    with prepared.atomic(tmp_path / "samples" / "4.npz") as temporary:
+    with files.atomic(tmp_path / "samples" / "4.npz") as temporary:
         temporary.touch()
         assert prepared.indices(tmp_path, "samples") == [3]
-
-
-def test_only_leftovers_of_dead_processes_on_this_host_are_removed(tmp_path, dead_process):
-    dead, alive = leftover("1.npz", dead_process), leftover("2.npz", os.getpid())
-    elsewhere = leftover("3.npz", dead_process, host="another-host")
-    for name in (dead, alive, elsewhere, "4.npz", ".hidden"):
-        (tmp_path / name).touch()
-    prepared.remove_leftovers(tmp_path)
-    assert names(tmp_path) == {alive, elsewhere, "4.npz", ".hidden"}
 
 
 array = hnp.arrays(
@@ -230,17 +178,6 @@ def test_complete_indices_ignores_colour_maps_of_samples_that_went(tmp_path):
     assert prepared.complete_indices(tmp_path) == [0, 1, 2, 4]
 
 
-def test_current_is_what_is_there_and_not_older_than_its_sources(tmp_path):
-    made, older, newer, same = (tmp_path / name for name in ("made", "older", "newer", "same"))
-    for path, second in ((made, 5), (older, 4), (newer, 6), (same, 5)):
-        path.touch()
-        os.utime(path, (second, second))
-    assert prepared.is_current(made)
-    assert prepared.is_current(made, older, same, tmp_path / "missing")
-    assert not prepared.is_current(made, older, newer)
-    assert not prepared.is_current(tmp_path / "missing", older)
-
-
 def test_split_of_celebamask_hq():
     train, test = prepared.split(list(range(30_000)))
     assert train == list(range(24_000))
@@ -256,50 +193,6 @@ def test_split_of_few_samples_leaves_two_to_test(count, train):
 def test_too_few_samples_are_refused():
     with pytest.raises(BadInput, match="3 samples are too few"):
         prepared.split([0, 1, 2])
-
-
-SETTINGS = dict(size=64, source="/data/faces", layout="parts", resample="area")
-
-
-def claim(folder, **settings):
-    prepared.claim(folder / "prepared.json", "choose another", **settings)
-
-
-def test_claim_makes_the_folder_and_agrees_with_itself(tmp_path):
-    for _ in range(2):
-        claim(tmp_path / "new", **SETTINGS)
-    assert prepared.describe(tmp_path / "new") == SETTINGS
-
-
-@pytest.mark.parametrize(
-    "change", [{"size": 128}, {"source": "/data/others"}, {"layout": "merged"}, {"resample": "nearest"}], ids=str
-)
-def test_claim_refuses_a_folder_made_otherwise(tmp_path, change):
-    claim(tmp_path, **SETTINGS)
-    ((name, value),) = change.items()
-    with pytest.raises(BadInput, match=f"made with {name} {SETTINGS[name]}, now it is {value}; choose another"):
-        claim(tmp_path, **{**SETTINGS, **change})
-    assert prepared.describe(tmp_path) == SETTINGS
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["", "{", "[]", "7", json.dumps({**SETTINGS, "from_the_future": 1})],
-    ids=["empty", "cut", "a list", "a number", "unknown setting"],
-)
-def test_claim_refuses_a_prepared_json_that_it_does_not_understand(tmp_path, content):
-    (tmp_path / "prepared.json").write_text(content)
-    with pytest.raises(BadInput, match=rf"{tmp_path}"):
-        claim(tmp_path, **SETTINGS)
-
-
-def test_one_process_holds_a_lock(tmp_path, root):
-    program = f"import sys; sys.path.insert(0, {str(root)!r})\nfrom pathlib import Path\nfrom facegan import prepared\n"
-    program += f"with prepared.lock(Path({str(tmp_path / 'lock')!r})): pass"
-    with prepared.lock(tmp_path / "lock"):
-        refused = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert "another job is writing" in refused.stderr
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_describe_asks_whether_this_is_a_prepared_folder(tmp_path):

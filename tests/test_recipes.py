@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import recipes
 
-from facegan import judges
+from facegan import parsers
+from facegan.evaluation import judges
 
 
 @pytest.fixture
@@ -74,8 +75,8 @@ def test_what_is_trained_for_does_not_judge(copied, prepared_64, tmp_path, monke
     judge = tmp_path / "judge"
     judge.mkdir()
     (judge / "parser.keras").write_bytes(b"the parser")
-    for name in ("load_parser", "load_lpips", "read_parser"):
-        monkeypatch.setattr(judges, name, lambda *_: None)
+    for module, name in ((judges, "load_parser"), (judges, "load_lpips"), (parsers, "load")):
+        monkeypatch.setattr(module, name, lambda *_: None)
     loss_parser = shutil.copytree(judge, tmp_path / "copy") if copied else judge
     args = recipes.Args(data=prepared_64, size=64, parser=judge, loss_parser=loss_parser)
     recipes.check_judges(args, ["base"])

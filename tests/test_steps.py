@@ -7,9 +7,9 @@ import tensorflow as tf
 
 import pix2pix_rec
 from compare import assert_equal_but_for_rounding
-from facegan import blocks, pipeline, runtime, steps
+from facegan import blocks, devices, pipeline, precision, steps
 
-# --- optimizers ------
+# --- optimizers -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scaled", [True, False])
@@ -49,7 +49,7 @@ def test_losses_are_scaled_under_float16_only():
         assert type(steps.optimizer([], 2e-4, 0.5)) is kind
 
 
-# --- moving average
+# --- the moving average -----------------------------------------------------------------------------------------------
 
 
 def test_moving_average_by_hand():
@@ -78,7 +78,7 @@ def test_xla_is_measured_on_one_machine_with_a_gpu(gpu, monkeypatch, capsys):
     assert not steps.measures_xla("auto")
     gpu(8, 0)
     assert steps.measures_xla("auto")
-    monkeypatch.setattr(runtime, "machines", lambda: 2)
+    monkeypatch.setattr(devices, "machines", lambda: 2)
     assert not steps.measures_xla("auto")
     assert "not measured on several machines" in capsys.readouterr().out
 
@@ -143,7 +143,7 @@ def test_a_step_that_xla_cannot_compile_counts_as_infinitely_slow():
 
 @pytest.mark.parametrize("upsampling", ["resize", "transpose"])
 def test_xla_compiles_the_way_up_in_sixteen_bits(upsampling):
-    if not runtime.speedup("bfloat16"):
+    if not precision.speedup("bfloat16"):
         pytest.skip("TensorFlow cannot compute in bfloat16 on this CPU")
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     inputs = keras.Input((4, 4, 8))

@@ -25,8 +25,9 @@ import pix2pix
 import pix2pix_rec
 import pix2pix_v2
 from conftest import TINY
-from facegan import checkpoints, pipeline, prepared, report
+from facegan import checkpoints, files, pictures, pipeline
 from facegan.errors import BadInput
+from facegan.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = pytest.mark.parametrize("script", [pix2pix, pix2pix_v2, pix2pix_rec], ids=lambda script: script.__name__)
@@ -72,7 +73,7 @@ def fake_step(monkeypatch):
             return dict.fromkeys(LOSSES[pix2pix], tf.constant(loss(int(number))))
 
         monkeypatch.setattr(pix2pix, "make_train_step", lambda *_: step)
-        monkeypatch.setattr(report.Progress, "LOG_STEPS", 1)
+        monkeypatch.setattr(Progress, "LOG_STEPS", 1)
 
     return fake
 
@@ -85,7 +86,7 @@ def refusal(outcome) -> str:
     return sentence
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -219,7 +220,7 @@ def test_the_pictures_of_a_face_do_not_depend_on_the_split(script, trained, prep
 
 def test_grid_puts_the_first_row_on_top_and_keeps_pixels():
     rows = {"red": np.tile([1.0, 0, 0], (2, 32, 32, 1)), "blue": np.tile([0, 0, 1.0], (2, 32, 32, 1))}
-    picture = report.grid(rows, ["a", "b"])
+    picture = pictures.grid(rows, ["a", "b"])
     reds, blues = ((picture == color).all(-1) for color in ([255, 0, 0], [0, 0, 255]))
     assert reds.sum() == blues.sum() == 2 * 32 * 32
     assert np.argwhere(reds)[:, 0].max() < np.argwhere(blues)[:, 0].min()
@@ -230,17 +231,18 @@ def test_grid_puts_the_first_row_on_top_and_keeps_pixels():
 KILLED_AT_STEP_6 = """
 import importlib, os, signal, sys
 script = importlib.import_module(sys.argv.pop(1))
-from facegan import cli, report
+from facegan import cli
+from facegan.progress import Progress
 
-update = report.Progress.update
+update = Progress.update
 
 def update_or_die(self, step, losses, **options):
     update(self, step, losses, **options)
     if step == 6:
         os.kill(os.getpid(), signal.SIGKILL)
 
-report.Progress.update = update_or_die
-report.Progress.LOG_STEPS, report.Progress.SAVE_SECONDS = 1, 0  # every step is logged, then saved
+Progress.update = update_or_die
+Progress.LOG_STEPS, Progress.SAVE_SECONDS = 1, 0  # every step is logged, then saved
 cli.run(script.main)
 """
 
@@ -265,7 +267,7 @@ def test_a_run_killed_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
     assert weights(run)["step"] == 5
     assert [row["step"] for row in metrics(run)] == [1, 2, 3, 4, 5, 6]
 
-    monkeypatch.setattr(report.Progress, "LOG_STEPS", 1)
+    monkeypatch.setattr(Progress, "LOG_STEPS", 1)
     finished = call(pix2pix, *to_go_on)
     assert finished.status == 0, finished.err
     ends_as_uninterrupted(pix2pix, run, trained, same, metrics)
@@ -278,7 +280,7 @@ def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one
     """Ctrl-C in the middle of the third epoch."""
     run = tmp_path / "run"
     flags = ("--train", "--data", prepared_64, "--run", run, *TINY)
-    monkeypatch.setattr(report.Progress, "LOG_STEPS", 1)
+    monkeypatch.setattr(Progress, "LOG_STEPS", 1)
     stopped = call_and_stop_at_step_9(call, script, *flags)
     assert (stopped.status, weights(run)["step"]) == (130, 9)
     assert stopped.err.endswith("stopped; the same command goes on from here.\n")
@@ -289,7 +291,7 @@ def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one
 
 def call_and_stop_at_step_9(call, script, *flags):
     """What Ctrl-C does between steps 8 and 9; the loop hears it after the next step."""
-    update = report.Progress.update
+    update = Progress.update
 
     def update_and_stop(self, step, losses, **options):
         update(self, step, losses, **options)
@@ -297,7 +299,7 @@ def call_and_stop_at_step_9(call, script, *flags):
             signal.raise_signal(signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report.Progress, "update", update_and_stop)
+        patch.setattr(Progress, "update", update_and_stop)
         return call(script, *flags)
 
 
@@ -333,11 +335,11 @@ def test_a_checkpoint_that_cannot_be_read_does_not_count_as_one_of_the_newest_tw
 def test_without_a_checkpoint_that_can_be_read_nothing_is_trained_or_tested(copy, call, tmp_path):
     for data in (copy / "checkpoints").glob("ckpt-*.data*"):
         data.write_bytes(b"")
-    before = files(copy / "checkpoints")
+    before = contents(copy / "checkpoints")
     for step in ("--train", "--test"):
         outcome = call(pix2pix, step, "--run", copy, "--out", tmp_path / "out")
         assert "no usable checkpoint" in refusal(outcome)
-        assert files(copy / "checkpoints") == before
+        assert contents(copy / "checkpoints") == before
 
 
 def test_weights_in_another_order_are_refused_in_a_sentence(tmp_path):
@@ -345,14 +347,14 @@ def test_weights_in_another_order_are_refused_in_a_sentence(tmp_path):
     few, many = keras.Variable(np.ones(2)), keras.Variable(np.ones(3))
     network = SimpleNamespace(variables=[few, many])
     checkpoints.Checkpoints(tmp_path, generator=network).save(5)
-    before = files(tmp_path)
+    before = contents(tmp_path)
     network.variables.reverse()
     for required in (True, False):
         with pytest.raises(
             BadInput, match=r"another order: .* commit that .*starts\.json names; or train into a new --run"
         ):
             checkpoints.Checkpoints(tmp_path, generator=network).restore(required)
-    assert files(tmp_path) == before
+    assert contents(tmp_path) == before
 
 
 # --- flags ------------------------------------------------------------------------------------------------------------
@@ -432,7 +434,7 @@ SHAPES = {
 
 @SCRIPTS
 def test_a_dry_run_says_what_training_would_do_and_writes_nothing(script, data, tmp_path, call):
-    before = files(tmp_path)
+    before = contents(tmp_path)
     flags = ("--data", data, "--run", tmp_path / "run", "--size", 64, "--batch-size", 4)
     outcome = call(script, "--dry-run", "--train", *flags, "--epochs", 5)
     assert outcome.status == 0, outcome.err
@@ -442,19 +444,19 @@ def test_a_dry_run_says_what_training_would_do_and_writes_nothing(script, data, 
         assert f"{shapes}, {network.count_params():,} parameters\n" in outcome.out
     assert re.search(r"^memory of a device: about 0\.[1-9] GB", outcome.out, re.MULTILINE)
     assert "8 training and 2 test faces: 2 steps an epoch\n5 epochs: 10 steps." in outcome.out
-    assert files(tmp_path) == before
+    assert contents(tmp_path) == before
     assert not (tmp_path / "run").exists()
     assert not (data / "packed").exists()
 
 
 def test_a_dry_run_of_a_trained_run_leaves_it_as_it_is(copy, call):
-    before = files(copy)
+    before = contents(copy)
     outcome = call(pix2pix, "--dry-run", "--run", copy, "--epochs", 5)
     assert "5 epochs: 20 steps" in outcome.out  # with the run's own batch size
     assert "--batch-size 2, now it is --batch-size 4" in refusal(
         call(pix2pix, "--dry-run", "--run", copy, "--batch-size", 4)
     )
-    assert files(copy) == before
+    assert contents(copy) == before
 
 
 # --- misuse: one sentence, exit status not 0, nothing lost ------------------------------------------------------------
@@ -528,17 +530,17 @@ def test_removed_samples_do_not_move_trained_faces_into_the_test_split(step, sen
 
 
 def test_two_trainings_in_one_folder_are_refused(copy, call):
-    before = files(copy)
-    with prepared.lock(copy / ".lock"):
+    before = contents(copy)
+    with files.lock(copy / ".lock"):
         assert "another job is writing" in refusal(call(pix2pix, "--train", "--run", copy))
-    assert files(copy) == before
+    assert contents(copy) == before
 
 
 def test_a_refused_training_leaves_the_record_of_the_one_before_its_first_checkpoint(data, tmp_path, call):
     run = tmp_path / "run"
     run.mkdir()
     (run / "split.json").write_text("the other job's")
-    with prepared.lock(run / ".lock"):
+    with files.lock(run / ".lock"):
         assert "another job is writing" in refusal(call(pix2pix, "--train", "--data", data, "--run", run, *TINY))
     assert (run / "split.json").read_text() == "the other job's"
 
@@ -683,8 +685,8 @@ def read_only(monkeypatch):
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES], ids=["EROFS", "EACCES"])
 def test_a_read_only_run_folder_is_one_sentence(number, copy, prepared_64, read_only, call):
-    before = files(copy)
+    before = contents(copy)
     read_only(copy, number)
     for flags in (("--run", copy, "--epochs", 4), ("--run", copy / "below", "--data", prepared_64, *TINY)):
         assert "cannot write: " in refusal(call(pix2pix, "--train", *flags))
-    assert files(copy) == before
+    assert contents(copy) == before

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import runtime  # first: it sets TensorFlow's environment
+from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import keras
@@ -23,7 +23,7 @@ from facegan import steps
 def overflow_on_the_second_device() -> list[list[list[float]]]:
     """A weight and the scale of the loss, each as both devices have it: before, after a step whose gradient overflows
     float16 on the second device, and after one where none does."""
-    strategy = runtime.strategy()
+    strategy = devices.strategy()
     keras.config.set_floatx("float32")  # after trainings in float64
     keras.mixed_precision.set_global_policy("mixed_float16")
     with strategy.scope():

@@ -1,4 +1,4 @@
-"""facegan/metrics.py: every score against a value worked out by hand, or the library that is the reference."""
+"""facegan/evaluation/metrics.py: every score against a value worked out by hand, or the library that sets it."""
 
 import importlib.util
 import math
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facegan import metrics
+from facegan.evaluation import metrics
 
 RNG = np.random.default_rng(0)
 
@@ -205,7 +205,7 @@ def test_distances_and_retrieval_by_hand():
     photos = np.array([[0.0, 0], [3, 4], [10, 0]])
     results = np.array([[0.0, 1], [9, 0], [10, 1]])  # the second looks like the third person
     assert metrics.distances(photos, photos)[0].tolist() == [0, 5, 10]
-    assert metrics.retrieved(results, photos).tolist() == [1, 0, 1]
+    assert metrics.retrieval(results, photos).tolist() == [1, 0, 1]
     assert metrics.cosine_distance(np.array([[1.0, 0], [2, 0]]), np.array([[0.0, 3], [5, 0]])).tolist() == [1, 0]
 
 
@@ -230,7 +230,7 @@ def test_frechet_distance_is_the_library_s(faces):
     import torch
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    from facegan import judges
+    from facegan.evaluation import judges
 
     a, b = RNG.normal(size=(faces, 16)), RNG.normal(0.3, 2, size=(faces + 3, 16))
     library = FrechetInceptionDistance(judges.as_features(16))

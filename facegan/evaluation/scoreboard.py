@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from facegan import metrics, prepared, report
-from facegan.painted import Results, read_face, read_sample
+from facegan import files, pictures
+from facegan.evaluation import metrics
+from facegan.evaluation.batches import read_face, read_sample
+from facegan.results import Results
 
 SAME_PERSON = 0.6
 """dlib's threshold."""
@@ -48,14 +50,17 @@ FACE_SCORES = [name for name in SCORES if name not in ("fid", "kid", "miou", "ch
 """Those that every face has alone, and whose mean is the score."""
 
 
-def cell(name: str, found: dict | None) -> str:
+def cell(name: str, score: dict | None) -> str:
     """A score in words: value, and its interval or deviation."""
-    if found is None:
+    if score is None:
         return ""
-    words = f"{found['value']:.{SCORES[name].digits}f}"
-    if "low" in found:
-        words += f" [{found['low']:.{SCORES[name].digits}f}, {found['high']:.{SCORES[name].digits}f}]"
-    return words + (f" ± {found['deviation']:.{SCORES[name].digits}f}" if "deviation" in found else "")
+    digits = SCORES[name].digits
+    words = f"{score['value']:.{digits}f}"
+    if "low" in score:
+        words += f" [{score['low']:.{digits}f}, {score['high']:.{digits}f}]"
+    if "deviation" in score:
+        words += f" ± {score['deviation']:.{digits}f}"
+    return words
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:
@@ -67,7 +72,7 @@ def table(scores: dict[str, dict]) -> str:
     rows = [
         [row.label, row.better, *(cell(name, scores[kind].get(name)) for kind in scores)]
         for name, row in SCORES.items()
-        if any(name in found for found in scores.values())
+        if any(name in values for values in scores.values())
     ]
     return markdown(["score", "better", *(KINDS[kind] for kind in scores)], rows)
 
@@ -83,9 +88,9 @@ def notes(done: dict) -> str:
     if others := done.get("others_identity"):
         lines.append(f"dlib distance between different photographs: {others:.3f} on average.")
     flags = about["results"]["flags"]
-    if trained := [f"--{name}" for name in ("identity", "perceptual") if flags.get(name)]:
+    if losses := [f"--{name}" for name in ("identity", "perceptual") if flags.get(name)]:
         lines.append(
-            f"Trained with {' and '.join(trained)} through dlib's own network, which the dlib distance asks as well: "
+            f"Trained with {' and '.join(losses)} through dlib's own network, which the dlib distance asks as well: "
             "compare it with ArcFace's."
         )
     if about["parser"] and not about["parser"]["same source as the results"]:
@@ -101,12 +106,12 @@ def side_by_side(evaluated: list[tuple[Path, dict]]) -> str:
     rows = []
     for kind in ("rec", "man"):
         for name, row in SCORES.items():
-            found = [done["scores"].get(kind, {}).get(name) for _, done in evaluated]
-            if not any(found):
+            values = [done["scores"].get(kind, {}).get(name) for _, done in evaluated]
+            if not any(values):
                 continue
-            first = found[0] and found[0]["value"]
-            ratios = [f" (x {x['value'] / first:.3f})" if x and first and i else "" for i, x in enumerate(found)]
-            cells = [cell(name, x) + ratio for x, ratio in zip(found, ratios, strict=True)]
+            first = values[0] and values[0]["value"]
+            ratios = [f" (x {x['value'] / first:.3f})" if x and first and i else "" for i, x in enumerate(values)]
+            cells = [cell(name, x) + ratio for x, ratio in zip(values, ratios, strict=True)]
             rows.append([f"{kind}: {row.label}", row.better, *cells])
     return markdown(["score", "better", *(str(folder) for folder, _ in evaluated)], rows)
 
@@ -128,13 +133,13 @@ def draw_histograms(path: Path, faces: dict[str, np.ndarray]) -> None:
     figure = Figure(figsize=(12, 3 * -(-len(names) // 3)), layout="constrained")
     for i, name in enumerate(names):
         axes = figure.add_subplot(-(-len(names) // 3), 3, i + 1, title=SCORES[name].label)
-        drawn = {kind: faces[f"{kind}_{name}"] for kind in KINDS if f"{kind}_{name}" in faces}
-        drawn = {kind: x[np.isfinite(x)] for kind, x in drawn.items()}
-        edges = np.histogram_bin_edges(np.concatenate(list(drawn.values())), 30)
-        for kind, column in drawn.items():
+        columns = {kind: faces[f"{kind}_{name}"] for kind in KINDS if f"{kind}_{name}" in faces}
+        columns = {kind: x[np.isfinite(x)] for kind, x in columns.items()}
+        edges = np.histogram_bin_edges(np.concatenate(list(columns.values())), 30)
+        for kind, column in columns.items():
             axes.hist(column, edges, histtype="step", linewidth=1.5, label=KINDS[kind])
         axes.legend(fontsize="small")
-    with prepared.atomic(path) as temporary:
+    with files.atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)
 
 
@@ -146,22 +151,28 @@ def criterion(kind: str, faces: dict[str, np.ndarray]) -> tuple[str, np.ndarray]
 
 
 def draw_extremes(out: Path, results: Results, faces: dict[str, np.ndarray]) -> None:
-    """best_16_<kind>.png and worst_16_<kind>.png: photograph, colour map that was painted, result."""
+    """best_16_<kind>.png and worst_16_<kind>.png: photograph, the colour map of the result, and the result."""
     for kind in (kind for kind in ("rec", "man") if kind in results.kinds):
         by, column = criterion(kind, faces)
         order = np.argsort(column, kind="stable")
         order = order[np.isfinite(column[order])]
-        painted = {"real": "photo", ("cmask" if kind == "rec" else "cmask2"): "map", kind: KINDS[kind]}
         for which, places in (("best", order[:SHOWN]), ("worst", order[::-1][:SHOWN])):
-            rows = {label: [] for label in painted.values()}
-            for k, map_k in zip(results.k[places], results.map_k[places], strict=True):
-                own, other = (read_sample(results, number, labels=False) for number in (k, map_k))
-                for name, label in painted.items():
-                    sample = other if name in ("man", "cmask2") else own
-                    rows[label].append(read_face(results, k, name, sample) / 255)
-            rows = {f"{which} by\n{by}:\n{x}" if x == "photo" else x: np.stack(rows[x]) for x in rows}
+            rows = extreme_rows(results, kind, places)
+            rows = {f"{which} by\n{by}:\n{label}" if label == "photo" else label: rows[label] for label in rows}
             captions = [f"{k}: {x:.3f}" for k, x in zip(results.k[places], column[places], strict=True)]
-            report.save_png(out / f"{which}_{SHOWN}_{kind}.png", report.grid(rows, captions))
+            pictures.save_png(out / f"{which}_{SHOWN}_{kind}.png", pictures.grid(rows, captions))
+
+
+def extreme_rows(results: Results, kind: str, places: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows of a grid of the faces at these places of results.k: label -> (N, S, S, 3) in 0..1."""
+    labels = {"real": "photo", ("cmask" if kind == "rec" else "cmask2"): "map", kind: KINDS[kind]}
+    rows = {label: [] for label in labels.values()}
+    for k, map_k in zip(results.k[places], results.map_k[places], strict=True):
+        own, other = (read_sample(results, number, labels=False) for number in (k, map_k))
+        for name, label in labels.items():
+            sample = other if name in ("man", "cmask2") else own
+            rows[label].append(read_face(results, k, name, sample) / 255)
+    return {label: np.stack(faces) for label, faces in rows.items()}
 
 
 def as_json(content: dict) -> str:

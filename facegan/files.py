@@ -1,0 +1,124 @@
+"""Files: atomic writes, locks, leftovers, checksums, and the .json that says how a folder was made."""
+
+import csv
+import fcntl
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from facegan.errors import BadInput
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Hand out a temporary name beside path; rename it to path when the block ends well, remove it when it does not.
+
+    The name carries host and process, so that two jobs never share one and what a killed job left can be told apart.
+    """
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of jobs that were killed on this host."""
+    for temporary in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
+        try:
+            os.kill(int(temporary.name.split(".")[-2]), 0)
+        except ProcessLookupError:
+            temporary.unlink(missing_ok=True)
+        except PermissionError:
+            pass  # alive, and somebody else's
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs; a killed process lets go too. BadInput when another process holds it."""
+    while True:
+        file = path.open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise BadInput(f"another job is writing into {path.parent}: wait for it, or name another folder.") from None
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            break
+        file.close()  # the one before removed it between our opening and our locking: once more
+    try:
+        yield
+    finally:
+        path.unlink()
+        file.close()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_csv(path: Path, rows: list[dict]) -> None:
+    """Write rows with the same keys as a .csv with a header, atomically; floats with six digits."""
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: f"{x:.6f}" if isinstance(x, float) else x for name, x in row.items()})
+
+
+def is_current(path: Path, *sources: Path) -> bool:
+    """Whether path is there and not older than any of its sources that is there."""
+    if not path.exists():
+        return False
+    made = path.stat().st_mtime_ns
+    return all(source.stat().st_mtime_ns <= made for source in sources if source.exists())
+
+
+def sha256(path: Path) -> str:
+    """The checksum of a file's bytes, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_json(path: Path, remedy: str = "") -> dict:
+    """A .json file that holds an object. Raises BadInput, which ends in the remedy, when it does not."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
+    except (OSError, ValueError):
+        pass
+    remedy = remedy or f"choose another folder, or delete {path.parent} and make it again."
+    raise BadInput(f"{path} is missing or damaged: {remedy}")
+
+
+def claim(path: Path, remedy: str, **settings) -> None:
+    """Record with which settings a folder is made in path, or check that what is there was made with the same.
+
+    Results of two datasets, sizes or settings under one roof would train without an error and mean nothing, so other
+    settings are refused with BadInput, which ends in the remedy.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        write_text(path, json.dumps(settings, indent=2) + "\n")
+        return
+    recorded = read_json(path)
+    for name in settings | recorded:
+        before, now = (values.get(name, "as it was without that setting") for values in (recorded, settings))
+        if before != now:
+            raise BadInput(f"{path.parent} was made with {name} {before}, now it is {now}; {remedy}")

@@ -1,0 +1,43 @@
+"""Pictures that people look at: rounding to 0..255, .png files, grids with labels. No TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from facegan import files
+
+
+def to_uint8(picture: np.ndarray) -> np.ndarray:
+    """0..1 float -> 0..255 uint8, rounded."""
+    return (np.clip(picture, 0, 1) * 255).round().astype(np.uint8)
+
+
+def save_png(path: Path, picture: np.ndarray) -> None:
+    """Write an (H, W, 3) picture, float in 0..1 or uint8, atomically."""
+    if picture.dtype != np.uint8:
+        picture = to_uint8(picture)
+    with files.atomic(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG")
+
+
+def grid(rows: dict[str, np.ndarray], columns: list[str]) -> np.ndarray:
+    """Rows of pictures with a label on the left and a caption under each column.
+
+    rows: label -> (N, S, S, 3) float in 0..1, top row first. columns: N captions. Returns (H, W, 3) uint8.
+    """
+    n, size = next(iter(rows.values())).shape[:2]
+    gap, font = 4, ImageFont.load_default(max(11, size // 10))
+    margin = max(int(font.getlength(line)) for label in rows for line in label.split("\n")) + 3 * gap
+    caption = int(font.size * 1.8)
+    canvas = Image.new("RGB", (margin + n * (size + gap), len(rows) * (size + gap) + caption), "white")
+    draw = ImageDraw.Draw(canvas)
+    for r, (label, pictures) in enumerate(rows.items()):
+        top = r * (size + gap)
+        draw.multiline_text((2 * gap, top + size // 2), label, "black", font, anchor="lm")
+        for c, picture in enumerate(pictures):
+            canvas.paste(Image.fromarray(to_uint8(picture)), (margin + c * (size + gap), top))
+    for c, text in enumerate(columns):
+        center = margin + c * (size + gap) + size // 2
+        draw.text((center, canvas.height - caption // 2), text, "black", font, anchor="mm")
+    return np.asarray(canvas)

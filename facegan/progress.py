@@ -1,0 +1,111 @@
+"""A training's progress: the bar, metrics.csv, epoch grids, and the same for TensorBoard."""
+
+import contextlib
+import csv
+import math
+import re
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from facegan import devices, files, pictures
+from facegan.errors import BadInput
+
+
+class Progress:
+    """A training run's progress: a bar with images/s, time left and losses; the same in run/metrics.csv and, for
+    TensorBoard, in run/logs. Of several machines only the chief shows and writes."""
+
+    LOG_STEPS = 20
+    SAVE_SECONDS = 600
+
+    def __init__(self, run: Path, step: int, last: int, batch_size: int):
+        self.run, self.batch_size = run, batch_size
+        self.chief = devices.is_chief()
+        self.metrics = run / "metrics.csv"
+        if self.chief:
+            forget_rows_after(self.metrics, step)
+        self.writer = (
+            tf.summary.create_file_writer(str(run / "logs")) if self.chief else tf.summary.create_noop_writer()
+        )
+        self.bar = tqdm(
+            total=last * batch_size, initial=step * batch_size, desc=run.name, unit="img", smoothing=0.05,
+            mininterval=0.5 if sys.stderr.isatty() else 30, maxinterval=60, disable=not self.chief,
+        )  # fmt: skip
+        self.save_time = self.log_time = time.monotonic()
+        self.log_step = step
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failure, *_):
+        self.bar.close()
+        with contextlib.suppress(tf.errors.OpError) if failure else contextlib.nullcontext():
+            self.writer.close()
+
+    def update(self, step: int, losses: dict[str, tf.Tensor], log: bool = False) -> None:
+        """Count a step. Every LOG_STEPS, and when log says so, the losses are fetched, checked, shown and logged; in
+        between they stay on the device, which need not wait."""
+        self.bar.update(self.batch_size)
+        if log or step % self.LOG_STEPS == 0:
+            values = self.check_finite(step, losses)
+            now = time.monotonic()
+            rate = (step - self.log_step) * self.batch_size / (now - self.log_time)
+            self.log_time, self.log_step = now, step
+            self.bar.set_postfix({name: f"{x:.3g}" for name, x in values.items()}, refresh=False)
+            if self.chief:
+                append_row(self.metrics, {"step": step, "images_per_second": rate, **values})
+            with self.writer.as_default(step):
+                for name, value in {"images_per_second": rate, **values}.items():
+                    tf.summary.scalar(f"train/{name}", value)
+
+    def check_finite(self, step: int, losses: dict[str, tf.Tensor]) -> dict[str, float]:
+        """The losses as numbers. Raises BadInput when one is not finite."""
+        values = {name: float(x) for name, x in losses.items()}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise BadInput(
+                    f"loss {name} is {value} at step {step}; {self.run / 'checkpoints'} keeps the last good state. "
+                    "Start a new --run with a lower --learning-rate, or with --precision float32."
+                )
+        return values
+
+    def time_to_save(self) -> bool:
+        """True every ten minutes."""
+        if time.monotonic() - self.save_time < self.SAVE_SECONDS:
+            return False
+        self.save_time = time.monotonic()
+        return True
+
+    def show_grid(self, epoch: int, step: int, picture: np.ndarray) -> None:
+        """Write an epoch's grid, (H, W, 3) uint8, to run/grids and to TensorBoard."""
+        (self.run / "grids").mkdir(exist_ok=True)
+        pictures.save_png(self.run / "grids" / f"epoch_{epoch:04d}.png", picture)
+        with self.writer.as_default(step):
+            tf.summary.image("faces", picture[None])
+
+
+def append_row(path: Path, row: dict) -> None:
+    """Append a row to a .csv, after a header when it is the first."""
+    new = not path.exists() or not path.stat().st_size
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, row.keys())
+        if new:
+            writer.writeheader()
+        writer.writerow({name: f"{x:.6g}" if isinstance(x, float) else x for name, x in row.items()})
+
+
+def forget_rows_after(path: Path, step: int) -> None:
+    """Drop the rows of metrics.csv that a resumed run will write again, and lines that a kill cut short."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    header, *rows = re.findall(r".*\n", text) or [""]
+    if not header.startswith("step,"):
+        files.write_text(path, "")
+        return
+    whole = [row for row in rows if row.count(",") == header.count(",")]
+    earlier = [row for row in whole if row.split(",")[0].isdecimal() and int(row.split(",")[0]) <= step]
+    files.write_text(path, "".join([header, *earlier]))

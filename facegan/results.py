@@ -1,0 +1,165 @@
+"""The results folder: --test writes it, evaluate.py reads it back.
+
+<k>_<name>.png   the pictures of face k: real, cmask, rec, cmask2, man (what a script shows)
+results.csv      a row a face: k, map_k and the scores of that picture
+grid.png         up to eight faces, labelled
+index.html       every face, a page at a time
+results.json     script, run, step, flags, dataset (runs.about_test); written last, so it says that all is there
+"""
+
+import csv
+import html
+import json
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from facegan import files, pictures, prepared
+from facegan.errors import BadInput
+
+PAGE = Path(__file__).with_name("results.html")
+"""A string.Template of index.html."""
+
+AGAIN = "run --test into it again."
+
+
+# --- write ------------------------------------------------------------------------------------------------------------
+
+
+class ResultsWriter:
+    """Writes the pictures batch by batch; on leaving also the table, the grid, the page and results.json."""
+
+    GRID_COLUMNS = 8
+
+    def __init__(self, out: Path, about: dict, numbers: np.ndarray, labels: dict[str, str], also: dict | None = None):
+        """about: runs.about_test(). labels: name of a picture -> its label, from the top row of the grid to the bottom.
+        also: not in the grid."""
+        self.out, self.about, self.labels, self.kinds = out, about, labels, labels | (also or {})
+        self.title = f"{about['script'].removesuffix('.py')}, {about['split']} faces, step {about['step']}"
+        self.rows, self.columns = [], []
+        places = np.linspace(0, len(numbers) - 1, min(self.GRID_COLUMNS, len(numbers))).astype(int)
+        self.in_grid = set(numbers[places].tolist())
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "results.json").unlink(missing_ok=True)  # from here on pictures of two runs may lie side by side
+        for path in (out / "evaluation").glob("*"):  # evaluate.py's, of the pictures before
+            if path.suffix in (".json", ".md", ".csv", ".png"):
+                path.unlink()
+        self.bar = tqdm(total=len(numbers), desc="painting", unit="face")
+
+    def add(self, batch: dict[str, np.ndarray], about: dict[str, np.ndarray]) -> None:
+        """Write a batch: pictures (B, S, S, 3) by name; about: columns of results.csv, (B,) each, k first."""
+        for i in range(len(about["k"])):
+            self.rows.append({name: column[i].item() for name, column in about.items()})
+            k = self.rows[-1]["k"]
+            for name in self.kinds:
+                pictures.save_png(self.out / f"{k}_{name}.png", batch[name][i])
+            if k in self.in_grid:
+                self.columns.append((str(k), {name: batch[name][i] for name in self.labels}))
+            self.bar.update()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failure, *_):
+        self.bar.close()
+        if not failure:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write what is made of all faces, results.json last, and print the mean scores."""
+        files.write_csv(self.out / "results.csv", self.rows)
+        write_page(self.out / "index.html", self.title, self.rows, dict(reversed(self.kinds.items())))
+        grid = {label: np.stack([column[name] for _, column in self.columns]) for name, label in self.labels.items()}
+        pictures.save_png(self.out / "grid.png", pictures.grid(grid, [k for k, _ in self.columns]))
+        about = {**self.about, "faces": len(self.rows)}
+        files.write_text(self.out / "results.json", json.dumps(about, indent=2) + "\n")
+        scores = [name for name, x in self.rows[0].items() if isinstance(x, float)]
+        means = {name: np.nanmean([row[name] for row in self.rows]) for name in scores}
+        print(", ".join(f"{name} {x:.4f}" for name, x in means.items()) + f" (mean of {len(self.rows)} faces)")
+        print(f"grid: {self.out / 'grid.png'}\npage: {self.out / 'index.html'}")
+
+
+def write_page(path: Path, title: str, rows: list[dict], kinds: dict[str, str]) -> None:
+    """Write index.html beside the pictures: every row of results.csv, a page at a time, sortable by score.
+
+    kinds: suffix of the picture's file name -> caption, in the order to show.
+    """
+    rounded = [{name: round(x, 5) if isinstance(x, float) else x for name, x in row.items()} for row in rows]
+    data = json.dumps(rounded)  # a missing score is NaN, which JavaScript reads as such
+    template = Template(PAGE.read_text(encoding="utf-8"))
+    page = template.substitute(title=html.escape(title), rows=data.replace("</", "<\\/"), kinds=json.dumps(kinds))
+    files.write_text(path, page)
+
+
+# --- read -------------------------------------------------------------------------------------------------------------
+
+
+class Results(NamedTuple):
+    """A folder of pix2pix*.py --test that is complete."""
+
+    folder: Path
+    about: dict
+    """results.json"""
+    data: Path
+    """the prepared folder that the faces came from"""
+    k: np.ndarray
+    map_k: np.ndarray
+    """the face whose map the manipulated picture follows; k itself where there is none"""
+    kinds: list[str]
+    """what there is to measure: rec, man, cmask, real"""
+
+    @property
+    def size(self) -> int:
+        return self.about["source"]["size"]
+
+
+def read_results(folder: Path, data: Path | None) -> Results:
+    """Raises BadInput when --test has not finished there, or when data is not what its faces came from."""
+    path = folder / "results.json"
+    if not path.is_file():
+        raise BadInput(f"no finished results in {folder} ({path.name} is missing): {AGAIN}")
+    about = files.read_json(path, AGAIN)
+    if about.get("script") == "parse_face.py":
+        raise BadInput(f"{folder} holds maps that parse_face.py found and scored itself: see scores.md there.")
+    try:
+        data, source = data or Path(about["data"]), about["source"]
+        k, map_k = read_numbers(folder / "results.csv", about)
+        int(source["size"])
+        _ = about["script"], about["step"], about["split"], about["flags"]["batch_size"]
+    except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise BadInput(f"results in {folder} are damaged ({error!r}): {AGAIN}") from None
+    if prepared.describe(data) != source:
+        raise BadInput(f"{folder} was painted from {source}, but {data} is {prepared.describe(data)}: see --data.")
+    if len(k) < 2:
+        raise BadInput(f"{folder} has {len(k)} face: scores of a set need at least two, better hundreds.")
+    kinds = ["rec", "man", "cmask", "real"] if (k != map_k).any() else ["rec", "cmask", "real"]
+    return Results(folder, about, data, k, map_k, kinds)
+
+
+def read_numbers(path: Path, about: dict) -> tuple[np.ndarray, np.ndarray]:
+    """k and map_k of every row of results.csv. Raises ValueError when they are not as many as results.json says."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    k = np.array([int(row["k"]) for row in rows])
+    map_k = np.array([int(row["map_k"]) for row in rows])
+    faces = len(set(k.tolist()))
+    expected = about.get("faces", faces)  # results of earlier versions do not say how many
+    if not len(k) == faces == expected:
+        raise ValueError(f"results.csv has {len(k)} rows of {faces} faces, painted were {expected}")
+    return k, map_k
+
+
+def read_picture(path: Path, size: int) -> np.ndarray:
+    """(S, S, 3) uint8. Raises BadInput when it is missing, damaged or of another size."""
+    try:
+        with Image.open(path) as image:
+            picture = np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError) as error:
+        raise BadInput(f"{path} is missing or damaged ({error}): run --test into its folder again.") from None
+    if picture.shape != (size, size, 3):
+        raise BadInput(f"{path} is {picture.shape}, expected {(size, size, 3)}: run --test into its folder again.")
+    return picture

@@ -1,0 +1,82 @@
+"""facegan/results.py: the folder that --test writes, and its page. What evaluate.py refuses: test_evaluate.py."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facegan import pictures
+from facegan.results import ResultsWriter
+from solid import BLUE, RED, pictures_of
+
+
+def write_results(out: Path, count: int) -> None:
+    """Faces 100, 101, ... in batches of 3; reconstructions are red, the later the brighter, ground truths blue, scores
+    rise from 0. Every second face has no second score."""
+    numbers = np.arange(100, 100 + count)
+    labels = {"rec": "reconstruction", "real": "ground truth"}
+    about = {"script": "<b>title</b>.py", "split": "test", "step": 5}
+    with ResultsWriter(out, about, numbers, labels, also={"cmask": "colour map"}) as results:
+        for k in np.split(numbers, range(3, count, 3)):
+            n = len(k)
+            rec = pictures_of(RED, n) * ((k - 99) / count).reshape(-1, 1, 1, 1)
+            batch = {"rec": rec, "real": pictures_of(BLUE, n), "cmask": pictures_of(RED, n), "masks": None}
+            about = {"k": k, "map_k": k + 1, "l1": (k - 100) / 8, "l1_man": np.where(k % 2, np.nan, 0.5)}
+            results.add(batch, about)
+
+
+def test_results_are_pictures_a_table_a_grid_and_a_page(tmp_path, capsys):
+    write_results(tmp_path / "new" / "out", 5)
+    out = tmp_path / "new" / "out"
+    names = {f"{k}_{name}.png" for k in range(100, 105) for name in ("rec", "real", "cmask")}
+    assert {path.name for path in out.iterdir()} == {*names, "results.csv", "results.json", "grid.png", "index.html"}
+    assert (np.asarray(Image.open(out / "104_rec.png")) == 255 * RED).all()
+    assert (out / "results.csv").read_text().splitlines()[:3] == [
+        "k,map_k,l1,l1_man", "100,101,0.000000,0.500000", "101,102,0.125000,nan"
+    ]  # fmt: skip
+    assert "l1 0.2500, l1_man 0.5000 (mean of 5 faces)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (5, 5), (8, 8), (30, 8)])
+def test_the_grid_shows_at_most_eight_faces_from_the_first_to_the_last(count, columns, tmp_path, monkeypatch):
+    captions = []
+    grid = pictures.grid
+    monkeypatch.setattr(pictures, "grid", lambda rows, names: captions.extend(names) or grid(rows, names))
+    write_results(tmp_path, count)
+    drawn = np.asarray(Image.open(tmp_path / "grid.png"))
+    reds, blues = (drawn[..., 0] > drawn[..., 2]), (drawn[..., 2] > drawn[..., 0])
+    assert reds.sum() == blues.sum() == columns * 16 * 16  # and no colour maps, which are red too
+    assert np.argwhere(reds)[:, 0].max() < np.argwhere(blues)[:, 0].min()
+    brightness = drawn[reds][: columns * 16, 0].astype(int)  # the uppermost line
+    assert (np.diff(brightness) >= 0).all()
+    assert len(set(brightness)) == columns
+    assert len(captions) == len(set(captions)) == columns
+    assert (captions[0], captions[-1]) == ("100", str(99 + count))
+
+
+def test_the_page_holds_every_result_and_no_title_can_break_it(tmp_path):
+    write_results(tmp_path, 5)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    rows, kinds = re.search(r"const rows = (.*), kinds = (.*), perPage", page).groups()
+    rows = json.loads(rows)
+    assert [(row["k"], row["map_k"], row["l1"]) for row in rows] == [(100 + i, 101 + i, i / 8) for i in range(5)]
+    assert [bool(np.isnan(row["l1_man"])) for row in rows] == [False, True, False, True, False]
+    assert list(json.loads(kinds)) == ["cmask", "real", "rec"]
+    assert "<h1>&lt;b&gt;title&lt;/b&gt;, test faces, step 5</h1>" in page
+
+
+def test_results_that_fail_half_way_leave_no_table_that_seems_whole(tmp_path):
+    (tmp_path / "results.json").write_text("{}")  # of results that were whole
+    (tmp_path / "evaluation").mkdir()
+    for name in ("scores.json", "worst_16_rec.png", "mine.txt"):
+        (tmp_path / "evaluation" / name).touch()
+    about = {"script": "pix2pix.py", "split": "test", "step": 5}
+    results = ResultsWriter(tmp_path, about, np.arange(2), {"rec": "reconstruction"})
+    results.add({"rec": pictures_of(RED)}, {"k": np.array([0])})
+    with pytest.raises(KeyError), results:
+        results.add({}, {"k": np.array([1])})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0_rec.png", "evaluation"]
+    assert [path.name for path in (tmp_path / "evaluation").iterdir()] == ["mine.txt"]
