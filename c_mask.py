@@ -1,7 +1,9 @@
 """samples/<k>.npz -> color_masks/<k>.npz: every pixel the mean of the colours of the regions that cover it.
 
-python c_mask.py
-python c_mask.py --png --show 4     # also as pictures, and a window with four of them
+    python c_mask.py
+    python c_mask.py --png --show 4     # also as pictures, and a window with four of them
+
+To look at, and for other tools: the training scripts compute colour maps themselves.
 """
 
 from dataclasses import dataclass

@@ -8,12 +8,18 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # most of the start-up noise; the first lines come before it
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # most of the noise at start-up
 # oneDNN computes convolutions 1.5 to 3 x as fast; of itself, TensorFlow turns it on only for CPUs with AVX-512 and more
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+from facegan.quiet import quiet
+
 # isort: split
-import tensorflow as tf
+with quiet():  # some lines on oneDNN, CUDA and instruction sets, which no level of logging leaves out
+    import tensorflow as tf
+
+    if not any(os.path.exists(driver) for driver in ("/dev/nvidiactl", "/dev/dxg")):
+        tf.config.list_physical_devices()  # the first look for a GPU writes that there is no driver
 
 from facegan.errors import BadInput
 

@@ -131,7 +131,9 @@ def fill_up(out: Path, size: int, data: Path) -> None:
             faces = read_faces(out)
             k = next_number(out, faces)
             for folder in prepared.MAKERS:
-                files.write_bytes(out / folder / f"{k}.npz", (data / folder / f"{number}.npz").read_bytes())
+                source = data / folder / f"{number}.npz"
+                if source.exists():  # colour maps may be missing
+                    files.write_bytes(out / folder / f"{k}.npz", source.read_bytes())
             write_faces(out, faces | {str(k): {"data": str(data.resolve()), "number": number}})
     print(f"the last {missing} faces of {data} fill {out} up to {FEWEST}: their maps can be painted into")
 

@@ -97,17 +97,17 @@ def sample_indices(data: Path) -> list[int]:
 
 
 def complete_indices(data: Path) -> list[int]:
-    """The numbers of the samples. BadInput names the script to run unless each has a colour map and face ID as new."""
+    """The numbers of the samples. Raises BadInput unless each has a face ID that is not older. Colour maps are not
+    needed: trainings compute them on the device."""
     samples = sample_indices(data)
-    for folder in ("color_masks", "face_ids"):
-        missing = [
-            k for k in samples if not files.is_current(data / folder / f"{k}.npz", data / "samples" / f"{k}.npz")
-        ]
-        if missing:
-            raise BadInput(
-                f"{len(missing)} of {len(samples)} samples in {data} have no {folder}/<k>.npz, or an older one "
-                f"(first: {missing[0]}): run `python {MAKERS[folder]} --data {data}`."
-            )
+    missing = [
+        k for k in samples if not files.is_current(data / "face_ids" / f"{k}.npz", data / "samples" / f"{k}.npz")
+    ]
+    if missing:
+        raise BadInput(
+            f"{len(missing)} of {len(samples)} samples in {data} have no face_ids/<k>.npz, or an older one "
+            f"(first: {missing[0]}): run `python {MAKERS['face_ids']} --data {data}`."
+        )
     return samples
 
 

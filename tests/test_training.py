@@ -491,14 +491,14 @@ def keep_one_sample(data: Path) -> None:
         (lambda data: shutil.rmtree(data), r"no samples in .*data/make_sample\.py.*g_simple_mask\.py"),
         (lambda data: shutil.rmtree(data / "samples"), r"no samples in .*data/make_sample\.py.*g_simple_mask\.py"),
         (keep_one_sample, r"1 samples are too few to train and test on; prepare at least 4"),
-        (lambda data: shutil.rmtree(data / "color_masks"), r"10 of 10 samples .* run `python c_mask\.py --data"),
+        (lambda data: shutil.rmtree(data / "face_ids"), r"10 of 10 samples .* run `python face_recognition/face_reco"),
         (
             lambda data: (data / "face_ids" / "7.npz").unlink(),
             r"1 of 10 samples .*\(first: 7\): run `python face_recognition/face_recognition\.py --data",
         ),
         (lambda data: (data / "samples" / "3.npz").write_bytes(b"PK"), r"samples/3\.npz is damaged"),
     ],
-    ids=["no folder", "no samples", "one sample", "no colour maps", "no face ID", "damaged sample"],
+    ids=["no folder", "no samples", "one sample", "no face IDs", "one face ID less", "damaged sample"],
 )
 @SCRIPTS
 def test_data_that_is_not_complete_is_one_sentence(script, spoil, sentence, data, tmp_path, call):

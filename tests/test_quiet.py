@@ -1,0 +1,29 @@
+"""facegan/quiet.py: what is written meanwhile is held back, and shown when it matters."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def stderr_of(root, code: str) -> str:
+    """What a process of its own leaves on stderr; it writes there as C++ does, past Python's sys.stderr."""
+    lines = ["import os, sys", "from facegan.quiet import quiet", code]
+    return subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=root, capture_output=True, text=True).stderr
+
+
+def test_nothing_is_shown_when_all_goes_well_and_later_lines_are(root):
+    code = "with quiet():\n    os.write(2, b'noise\\n')\nos.write(2, b'heard\\n'); print('too', file=sys.stderr)"
+    assert stderr_of(root, code) == "heard\ntoo\n"
+
+
+def test_all_is_shown_when_the_import_fails(root):
+    code = "with quiet():\n    os.write(2, b'why it fails\\n')\n    import no_such_package"
+    assert "why it fails\n" in stderr_of(root, code)
+
+
+@pytest.mark.parametrize("flags", [("--train", "--data", "/nowhere"), ("--sharpen",)], ids=["refused", "wrong flag"])
+def test_a_script_that_imports_tensorflow_writes_its_own_lines_alone(flags, run_script, tmp_path):
+    outcome = run_script("pix2pix.py", *flags, "--run", tmp_path / "run")
+    assert outcome.status in (1, 2)
+    assert outcome.err.startswith(("error: no samples in /nowhere", "╭─"))
