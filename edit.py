@@ -23,7 +23,6 @@ import numpy as np
 import tensorflow as tf
 
 import export
-import parse_face
 from face_recognition import face_recognition
 from facegan import (
     align,
@@ -142,13 +141,13 @@ def own_map(args: Args, labels: np.ndarray) -> editing.FaceMap:
 def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Face, str]:
     """A photograph as a face to edit, and a note on it. Raises BadInput.
 
-    It is found, cut out and parsed as parse_face.py --photo does; but cut out at 512 x 512 even where it is larger, and
-    with no JPEG in between, so that its pixels are not those of the folder which that makes.
+    It is found, cut out and parsed as own_photo.py does; but cut out at 512 x 512 even where it is larger, and
+    with no JPEG in between, so that its pixels are not those of the folder that it makes.
     """
     network = parser(args)
     photo, note = uploads.photo(content, name, aligned)
     seen = align.resized(photo, network.input_shape[1] / len(photo)).astype(np.float32) / 255
-    labels = parse_face.full_map(network, seen)
+    labels = parsers.label_map(network, seen)
     if not labels.any():
         raise BadInput(f"{name}: the parser finds no part of a face in it.")
     image = align.resized(photo, prepared.describe(args.data)["size"] / len(photo))

@@ -1,14 +1,12 @@
 """A face parser: photograph -> which of CelebAMask-HQ's 18 parts, or background, every pixel shows.
 
     python parse_face.py --train --test                    # data/prepared -> runs/parse_face -> results/parse_face
-    python parse_face.py --photo me.jpg you.png --out mine # finds, aligns and parses faces; mine/ is a prepared folder
-    python pix2pix.py --test --data mine --split all       # and so goes into every other script
+    python own_photo.py me.jpg you.png --out mine          # what it draws maps for
 
 A small U-Net, trained on the photographs and label maps that g_simple_mask.py prepared (no colour maps or face IDs are
-needed), on the same training faces as the GANs, so that it never judges with faces it was trained on. What --photo
-finds can be corrected: edit mine/raw/CelebAMaskHQ-mask/0.png and run the three preprocessing scripts again, as is said
-when it ends. In the order of pix2pix.py: Args, dataset, Parser, losses, train_step, train, test; then --photo. B is the
-batch, S the working size; pictures are 0..1 everywhere.
+needed), on the same training faces as the GANs, so that it never judges with faces it was trained on. In the order of
+pix2pix.py: Args, dataset, Parser, losses, train_step, train, test. B is the batch, S the working size; pictures are
+0..1 everywhere.
 """
 
 from facegan import devices, precision, runtime  # first: devices sets TensorFlow's environment
@@ -27,21 +25,15 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-import c_mask
-import g_simple_mask
-from face_recognition import face_recognition
 from facegan import (
     augment,
     blocks,
-    celebamask,
     checkpoints,
     cli,
     files,
-    flags,
     labelmaps,
     loop,
     norms,
-    own_photos,
     parsers,
     pictures,
     pipeline,
@@ -60,14 +52,10 @@ from facegan.results import ResultsWriter
 class Args(runs.TrainingArgs):
     test: Annotated[bool, Kind.CALL] = False
     """score the trained run on the faces of --split, into --out"""
-    photo: Annotated[tuple[Path, ...], Kind.CALL] = ()
-    """own photographs: find the face, align it as CelebA-HQ, parse it, and add it to the prepared folder --out"""
-    aligned: Annotated[bool, Kind.CALL] = False
-    """the photographs of --photo are square and cut as CelebA-HQ's already: take them as they are"""
     run: Annotated[Path, Kind.CALL] = Path("runs/parse_face")
     """folder of the run: flags, checkpoints, parser.keras, metrics.csv, sample grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results/parse_face")
-    """where --test writes its pictures, and the prepared folder of --photo"""
+    """where --test writes its pictures"""
     split: Annotated[Literal["test", "train", "all"], Kind.CALL] = "test"
     """which faces --test scores: the last 20 %, the first 80 %, or all"""
     published: tyro.conf.Suppress[tyro.conf.Fixed[bool]] = False
@@ -386,49 +374,7 @@ def test(args: Args) -> None:
     print(labelmaps.table(scored))
 
 
-# --- own photographs --------------------------------------------------------------------------------------------------
-
-
-def add_photos(args: Args) -> None:
-    """--photo: add every photograph to the prepared folder --out. Raises BadInput before anything is written when one
-    of them cannot be used."""
-    if args.train or args.test or args.dry_run:
-        raise BadInput("--photo parses with a run that is trained: leave out --train, --test and --dry-run.")
-    default = Args()
-    if args.out == default.out:
-        raise BadInput("--photo makes a prepared folder: name it with --out.")
-    given = {name for name, value in vars(args).items() if value != getattr(default, name)}
-    if unused := sorted(given - {"photo", "aligned", "run", "out", "data"}):
-        raise BadInput(f"--photo has no use for {flags.as_typed(unused[0], getattr(args, unused[0]))}: leave it out.")
-    parser = parsers.load(args.run)
-    size = parser.input_shape[1]
-    found = [own_photos.find(path, partial(full_map, parser), size, args.aligned) for path in args.photo]
-    own_photos.add(args.out, size, found, partial(prepare, args.out, size), files.sha256(args.run / "parser.keras"))
-    own_photos.fill_up(args.out, size, args.data)
-    print(own_photos.what_next(args.out, size))
-
-
-def full_map(parser: keras.Model, photo: np.ndarray) -> np.ndarray:
-    """The label map of a photograph (S, S, 3) in 0..1 at the masks' own size: (512, 512) uint8 ids."""
-    logits = parser(photo[None], training=False)  # (1, S, S, 19)
-    logits = tf.image.resize(logits, (regions.MASK_SIZE, regions.MASK_SIZE))  # not the ids: borders stay smooth
-    return logits.numpy()[0].argmax(-1).astype(np.uint8)
-
-
-def prepare(out: Path, size: int, face: celebamask.RawFace) -> None:
-    """The prepared files of one raw face, exactly as the three preprocessing scripts make them."""
-    files.claim(out / "face_ids" / "settings.json", f"delete {out / 'face_ids'} and run the scripts again.", jitter=0)
-    g_simple_mask.prepare(face, out, size, "area")
-    c_mask.make_color_mask(face.k, out, png=False)
-    face_recognition.embed(face.k, out, jitter=0)
-
-
 def main() -> None:
-    asked = cli.parse(Args, description=__doc__)
-    if asked.photo:
-        return add_photos(asked)
-    if not (asked.train or asked.test or asked.dry_run):
-        raise BadInput("nothing to do: say --train, --test or both, or --dry-run, or name photographs after --photo.")
     args = runs.parse(Args, {}, __doc__)
     with devices.errors_as_sentences():
         runtime.start(args)

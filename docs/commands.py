@@ -21,6 +21,7 @@ SCRIPTS = {
     "pix2pix_v2.py": "pix2pix_v2",
     "pix2pix_rec.py": "pix2pix_rec",
     "parse_face.py": "parse_face",
+    "own_photo.py": "own_photo",
     "evaluate.py": "evaluate",
     "export.py": "export",
     "edit.py": "edit",

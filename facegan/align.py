@@ -65,7 +65,7 @@ def read_photo(path: Path) -> np.ndarray:
     """Any photograph as (H, W, 3) uint8 RGB, upright as its EXIF says; transparent parts become black, which the
     parser knows as background. Raises BadInput when it cannot be read."""
     if not path.is_file():
-        raise BadInput(f"no photo {path}: name a picture file with --photo.")
+        raise BadInput(f"no photo {path}: name a picture file.")
     try:
         return upright(celebamask.decode(path, lambda header: None))
     except BadInput as error:

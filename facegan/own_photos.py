@@ -9,25 +9,23 @@ faces.json           k -> where the face came from
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 from PIL import Image
 
-from facegan import align, celebamask, files, labelmaps, pictures, pipeline, prepared, regions
+from facegan import align, celebamask, files, labelmaps, parsers, pictures, pipeline, prepared, regions
 from facegan.errors import BadInput
 
 FEWEST = 4
 """Faces that a script takes at least (prepared.split)."""
 
 
-def find(path: Path, parse: Callable[[np.ndarray], np.ndarray], size: int, aligned: bool) -> dict:
+def find(path: Path, parser: keras.Model, aligned: bool) -> dict:
     """The largest face of a photograph: photo (H, H, 3) uint8, cut out; labels (512, 512) uint8; path, sha256, frame
-    and note about it. Raises BadInput when there is none.
-
-    parse: photo (size, size, 3) in 0..1 -> labels. aligned: the photograph is cut as CelebA-HQ's already.
-    """
+    and note about it. Raises BadInput when there is none. aligned: the photograph is cut as CelebA-HQ's already."""
+    size = parser.input_shape[1]
     photo, note, frame = align.read_photo(path), "", None
     if aligned:
         height, width = photo.shape[:2]
@@ -35,27 +33,26 @@ def find(path: Path, parse: Callable[[np.ndarray], np.ndarray], size: int, align
             raise BadInput(f"{path} is {width} x {height}: --aligned takes square photographs of {size} and more.")
     else:
         try:
-            found, count = align.find_face(photo)
+            place, count = align.find_face(photo)
         except BadInput as error:
             raise BadInput(
                 f"{path}: {error}; nothing was written. Take a photograph that shows the face upright and from the "
                 "front, or say --aligned if it is cut as CelebA-HQ's are."
             ) from None
         note = f"the largest of {count} faces; " if count > 1 else ""
-        note += f"only {found.side:.0f} pixels wide, so coarse; " if found.side < size else ""
-        photo = align.cut_out(photo, found, 1024 if found.side > 512 else 512)
-        frame = {"center": found.center.round(2).tolist(), "right": found.right.round(2).tolist()}
-    labels = parse(align.resized(photo, size / len(photo)).astype(np.float32) / 255)  # as g_simple_mask.py shrinks it
+        note += f"only {place.side:.0f} pixels wide, so coarse; " if place.side < size else ""
+        photo = align.cut_out(photo, place, 1024 if place.side > 512 else 512)
+        frame = {"center": place.center.round(2).tolist(), "right": place.right.round(2).tolist()}
+    seen_by_parser = align.resized(photo, size / len(photo)).astype(np.float32) / 255  # as g_simple_mask.py shrinks it
+    labels = parsers.label_map(parser, seen_by_parser)
     if not labels.any():
         raise BadInput(f"{path}: the parser finds no part of a face in it; nothing was written.")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return dict(photo=photo, labels=labels, path=str(path.resolve()), sha256=digest, frame=frame, note=note)
 
 
-def add(out: Path, size: int, found: list[dict], prepare: Callable[[celebamask.RawFace], None], parser: str) -> None:
-    """Add what find() found to a folder, each face under the next free number. A photograph that is there already stays
-    as it is. prepare: writes the three prepared files of a raw face; parser: sha256 of the one that drew the maps, and
-    must not judge them."""
+def claim(out: Path, size: int) -> None:
+    """Make the folder, or check that it is one of own photographs of this size. Raises BadInput."""
     files.claim(
         out / "prepared.json",
         "name a new folder with --out: own photographs do not go among the faces of a dataset.",
@@ -64,18 +61,20 @@ def add(out: Path, size: int, found: list[dict], prepare: Callable[[celebamask.R
         layout="merged",
         resample="area",
     )
-    with files.lock(out / ".lock"):
-        faces = read_faces(out)
-        for face in found:
-            same = [int(k) for k, about in faces.items() if about.get("sha256") == face["sha256"]]
-            if same and all((out / folder / f"{same[0]}.npz").exists() for folder in prepared.MAKERS):
-                print(f"{face['path']} is face {same[0]} of {out} already: left as it is, for its map may be edited")
-                continue
-            k = same[0] if same else next_number(out, faces)  # one that was interrupted is made again
-            faces[str(k)] = {name: face[name] for name in ("path", "sha256", "frame")} | {"parser": parser}
-            write_faces(out, faces)
-            prepare(write_raw(out, k, face))
-            print(f"{face['path']} is face {k} of {out}; {face['note']}{out / f'{k}_parts.png'} shows what was found")
+
+
+def place(out: Path, face: dict) -> tuple[int, bool]:
+    """The number of a face in the folder, and whether it is finished there. One that was interrupted has its number."""
+    faces = read_faces(out)
+    same = [int(k) for k, about in faces.items() if about.get("sha256") == face["sha256"]]
+    k = same[0] if same else next_number(out, faces)
+    return k, bool(same) and all((out / folder / f"{k}.npz").exists() for folder in prepared.MAKERS)
+
+
+def record(out: Path, k: int, face: dict, parser: str) -> None:
+    """Say in faces.json where face k came from; parser: sha256 of the one that drew its map, and must not judge it."""
+    about = {name: face[name] for name in ("path", "sha256", "frame")} | {"parser": parser}
+    write_faces(out, read_faces(out) | {str(k): about})
 
 
 def next_number(out: Path, faces: dict) -> int:

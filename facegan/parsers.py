@@ -1,11 +1,14 @@
-"""The face parser that parse_face.py trained: a network of a loss, a judge, and what finds the parts of own photos."""
+"""The face parser that parse_face.py trained: a loss uses it, a judge, and it draws the maps of own photographs."""
 
 from pathlib import Path
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from facegan import files
 from facegan.errors import BadInput
+from facegan.regions import MASK_SIZE
 
 
 def load(run: Path, size: int | None = None) -> keras.Model:
@@ -31,3 +34,10 @@ def are_the_same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve() or (
         all(path.is_file() for path in paths) and files.sha256(paths[0]) == files.sha256(paths[1])
     )
+
+
+def label_map(parser: keras.Model, photo: np.ndarray) -> np.ndarray:
+    """The label map of a photograph (S, S, 3) in 0..1 at the masks' own size: (512, 512) uint8 ids."""
+    logits = parser(photo[None], training=False)  # (1, S, S, 19)
+    logits = tf.image.resize(logits, (MASK_SIZE, MASK_SIZE))  # not the ids: borders stay smooth
+    return logits.numpy()[0].argmax(-1).astype(np.uint8)

@@ -282,6 +282,35 @@ def one_device(prepared_64, once, call) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
+def fitted(prepared_64, once, call) -> Path:
+    """A run whose parser has then seen its eight training faces 120 times, unchanged; its scores on them are in
+    run/../results. In one loop, as an epoch of two steps takes most of its time to save. Read only."""
+    import tensorflow as tf
+
+    import parse_face
+    from facegan import pipeline
+
+    def make(folder: Path) -> None:
+        flags = ("--data", prepared_64, "--run", folder / "run", "--size", 64, "--batch-size", 8, "--width", 16)
+        begun = call(parse_face, "--train", *flags, "--epochs", 1, "--precision", "float32")
+        assert begun.status == 0, begun.err
+        args = parse_face.Args(size=64, width=16, run=folder / "run", learning_rate=3e-3, ema_decay=0.8)
+        records, numbers = pipeline.LabelRecords(prepared_64, np.arange(10), 64), np.arange(8)
+        (batch,) = parse_face.batches(records, numbers, parse_face.unchanged(numbers), 8)
+        state = parse_face.State(args)
+        train_step = parse_face.make_train_step(args, state)
+        for step in range(1, 121):
+            train_step(batch, tf.constant(step))
+        state.checkpoints.save(121)
+        parse_face.write_parser(args.run, parse_face.float32_parser(args), state.average)
+        tested = call(parse_face, "--test", "--split", "train", "--run", args.run, "--out", folder / "results")
+        assert tested.status == 0, tested.err
+        (folder / "out.txt").write_text(tested.out)
+
+    return once("parser", make) / "run"
+
+
+@pytest.fixture(scope="session")
 def weights() -> Callable[[Path], dict[str, np.ndarray]]:
     """weights(run): every variable of a run's newest checkpoint: weights, optimizer state, dropout seeds, step."""
     from compare import checkpoint_variables  # later, as it imports TensorFlow

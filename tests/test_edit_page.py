@@ -627,7 +627,7 @@ def test_upload_of_a_photograph(browser, trained, prepared_64, raw, served, monk
     """Parsed by looking its map up, and nobody else's."""
     true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
     monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
-    monkeypatch.setattr(script.parse_face, "full_map", lambda network, photo: true)
+    monkeypatch.setattr(script.parsers, "label_map", lambda network, photo: true)
     photo = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": (raw / "CelebA-HQ-img" / "1.jpg").read_bytes()}
     with opened(browser, served) as page:
         page.get_by_label("it is cut as CelebA-HQ's photos already").check()

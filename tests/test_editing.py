@@ -433,7 +433,7 @@ def test_an_own_photograph_is_prepared_as_the_scripts_do(prepared_64, raw, monke
     as."""
     true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
     monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
-    monkeypatch.setattr(script.parse_face, "full_map", lambda network, photo: true)
+    monkeypatch.setattr(script.parsers, "label_map", lambda network, photo: true)
     args = script.Args(data=prepared_64)
     content = (raw / "CelebA-HQ-img" / "1.jpg").read_bytes()
     face, _ = script.own_photo(args, content, "me.jpg", aligned=True)

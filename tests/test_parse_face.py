@@ -1,4 +1,4 @@
-"""parse_face.py: changes that keep left and right, losses by hand, training, scores, and own photographs."""
+"""parse_face.py: changes that keep left and right, losses by hand, training, scores."""
 
 import csv
 import json
@@ -7,18 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
-import c_mask
-import g_simple_mask
 import parse_face
-import pix2pix
-from face_recognition import face_recognition
 from facegan import augment, labelmaps, parsers, pipeline, prepared, regions
 from facegan.progress import Progress
 
@@ -31,29 +25,6 @@ def refusal(outcome) -> str:
     (sentence,) = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
     assert outcome.status == 1
     return sentence
-
-
-@pytest.fixture(scope="module")
-def fitted(prepared_64, tmp_path_factory, call) -> Path:
-    """A run whose parser has then seen its eight training faces 120 times, unchanged; its scores on them are in
-    run/../results. In one loop, as an epoch of two steps takes most of its time to save."""
-    folder = tmp_path_factory.mktemp("parser")
-    flags = ("--data", prepared_64, "--run", folder / "run", "--size", 64, "--batch-size", 8, "--width", 16)
-    begun = call(parse_face, "--train", *flags, "--epochs", 1, "--precision", "float32")
-    assert begun.status == 0, begun.err
-    args = parse_face.Args(size=64, width=16, run=folder / "run", learning_rate=3e-3, ema_decay=0.8)
-    records, numbers = pipeline.LabelRecords(prepared_64, np.arange(10), 64), np.arange(8)
-    (batch,) = parse_face.batches(records, numbers, parse_face.unchanged(numbers), 8)
-    state = parse_face.State(args)
-    train_step = parse_face.make_train_step(args, state)
-    for step in range(1, 121):
-        train_step(batch, tf.constant(step))
-    state.checkpoints.save(121)
-    parse_face.write_parser(args.run, parse_face.float32_parser(args), state.average)
-    tested = call(parse_face, "--test", "--split", "train", "--run", args.run, "--out", folder / "results")
-    assert tested.status == 0, tested.err
-    (folder / "out.txt").write_text(tested.out)
-    return args.run
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------
@@ -295,134 +266,6 @@ def test_removed_samples_do_not_move_trained_faces_into_the_test_split(fitted, p
     assert "first: 7" in refusal(call(parse_face, "--test", *flags))
 
 
-# --- own photographs --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def snapshot(tmp_path, faces) -> Path:
-    """A photograph that lies on its side, as cameras store it, with face 3 off its middle."""
-    picture = np.full((700, 900, 3), (120, 140, 130), np.uint8)
-    picture[100:612, 250:762] = faces[3][0]
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(np.ascontiguousarray(np.rot90(picture))).save(tmp_path / "me.jpg", exif=exif, quality=95)
-    return tmp_path / "me.jpg"
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_an_own_photograph_goes_into_every_other_script(snapshot, faces, fitted, prepared_64, trained, tmp_path, call):
-    out = tmp_path / "mine"
-    flags = ("--run", fitted, "--data", prepared_64, "--out", out)
-    outcome = call(parse_face, "--photo", snapshot, *flags)
-    assert outcome.status == 0, outcome.err
-    labels = np.asarray(Image.open(out / "raw" / "CelebAMaskHQ-mask" / "0.png"))
-    assert (labels.shape, labels.dtype) == ((512, 512), np.uint8)
-    original = np.zeros((512, 512), np.uint8)
-    for i, part in enumerate(regions.PARTS):
-        if part in faces[3][1]:
-            original[faces[3][1][part]] = i + 1
-    assert np.mean(regions.LABEL_REGION[labels] == regions.LABEL_REGION[original]) > 0.8  # upright, and in its place
-    with np.load(out / "samples" / "0.npz") as sample:
-        assert {name: sample[name].shape for name in sample.files} == {
-            "Image": (64, 64, 3), "Masks": (64, 64, 7), "Colors": (7, 3), "Labels": (64, 64)
-        }  # fmt: skip
-        np.testing.assert_array_equal(sample["Labels"], regions.shrink_labels(labels, 64))
-    assert Image.open(out / "0_colors.png").size == (512, 512)
-    assert Image.open(out / "0_parts.png").width > 512
-    # filled up with test faces, it can be painted
-    assert "the last 3 faces of" in outcome.out
-    painted = call(
-        pix2pix, "--test", "--data", out, "--split", "all", "--run", trained(pix2pix).run, "--out", tmp_path / "p"
-    )
-    assert painted.status == 0, painted.err
-    assert (tmp_path / "p" / "0_man.png").exists()
-    # the same again changes nothing, another photograph gets the next number
-    before = files(out)
-    again = call(parse_face, "--photo", snapshot, *flags)
-    assert "is face 0 of" in again.out
-    assert files(out) == before
-    Image.fromarray(faces[5][0]).save(tmp_path / "you.png")
-    assert call(parse_face, "--photo", tmp_path / "you.png", *flags).status == 0
-    assert prepared.indices(out, "samples") == [0, 1, 2, 3, 4]
-    assert prepared.complete_indices(out) == [0, 1, 2, 3, 4]
-
-
-def test_an_edited_map_goes_through_the_preprocessing_scripts(snapshot, fitted, prepared_64, tmp_path, call):
-    out = tmp_path / "mine"
-    assert call(parse_face, "--photo", snapshot, "--run", fitted, "--data", prepared_64, "--out", out).status == 0
-    path = out / "raw" / "CelebAMaskHQ-mask" / "0.png"
-    edited = np.asarray(Image.open(path)).copy()
-    edited[:200, :200] = ID["hat"]
-    Image.fromarray(edited).save(path)
-    flags = ("--source", out / "raw", "--out", out, "--size", 64, "--overwrite", "--workers", 1)
-    for script, args in (
-        (g_simple_mask, flags),
-        (c_mask, ("--data", out, "--workers", 1)),
-        (face_recognition, ("--data", out, "--workers", 1)),
-    ):
-        outcome = call(script, *args)
-        assert outcome.status == 0, outcome.err
-    with np.load(out / "samples" / "0.npz") as sample:
-        assert (sample["Labels"][:25, :25] == ID["hat"]).all()
-        assert sample["Masks"][:25, :25, 6].all()
-    assert len(prepared.complete_indices(out)) == 4
-
-
-def test_an_aligned_photograph_is_taken_as_it_is(faces, fitted, tmp_path, call):
-    Image.fromarray(faces[3][0]).save(tmp_path / "a.png")
-    flags = ("--run", fitted, "--data", tmp_path / "none", "--out", tmp_path / "mine")
-    outcome = call(parse_face, "--photo", tmp_path / "a.png", "--aligned", *flags)
-    assert outcome.status == 0, outcome.err
-    assert "holds 1 faces, and other scripts take 4" in outcome.out
-    photo = np.asarray(Image.open(tmp_path / "mine" / "raw" / "CelebA-HQ-img" / "0.jpg")).astype(int)
-    assert np.abs(photo - faces[3][0]).mean() < 3
-
-
-@pytest.mark.parametrize(
-    ("picture", "flags", "words"),
-    [
-        (np.full((300, 400, 3), 90, np.uint8), (), ("no face found", "nothing was written", "--aligned")),
-        (np.full((300, 400, 3), 90, np.uint8), ("--aligned",), ("400 x 300", "square")),
-        (b"not a picture", (), ("is not a picture", "JPEG or PNG")),
-        (None, (), ("no photo",)),
-    ],
-    ids=["no face", "not square", "damaged", "missing"],
-)
-def test_a_photograph_that_cannot_be_used_is_one_sentence_and_nothing_is_written(
-    picture, flags, words, snapshot, fitted, tmp_path, call
-):
-    """Not of the good one beside it, either."""
-    path = tmp_path / "bad.png"
-    if isinstance(picture, bytes):
-        path.write_bytes(picture)
-    elif picture is not None:
-        Image.fromarray(picture).save(path)
-    photos = (path,) if flags else (snapshot, path)
-    sentence = refusal(call(parse_face, "--photo", *photos, *flags, "--run", fitted, "--out", tmp_path / "mine"))
-    assert all(word in sentence for word in ("bad.png", *words))
-    assert not (tmp_path / "mine").exists()
-
-
-def test_own_photographs_do_not_go_among_the_faces_of_a_dataset(snapshot, fitted, prepared_64, call):
-    before = files(prepared_64 / "samples")
-    sentence = refusal(call(parse_face, "--photo", snapshot, "--run", fitted, "--out", prepared_64))
-    assert "name a new folder with --out" in sentence
-    assert files(prepared_64 / "samples") == before
-
-
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (("--photo", "a.jpg", "--out", "mine"), r"no .*parser\.keras: run .*--train"),
-        (("--photo", "a.jpg"), "--photo makes a prepared folder: name it with --out"),
-        (("--photo", "a.jpg", "--out", "mine", "--size", "128"), "--photo has no use for --size 128: leave it out"),
-        (("--photo", "a.jpg", "--train"), "--photo parses with a run that is trained"),
-        ((), "say --train, --test or both"),
-        (("--test",), "no trained run in"),
-    ],
-)
+@pytest.mark.parametrize(("flags", "words"), [((), "say --train, --test or both"), (("--test",), "no trained run in")])
 def test_misuse_is_one_sentence(flags, words, tmp_path, prepared_64, call):
     assert re.search(words, refusal(call(parse_face, *flags, "--run", tmp_path / "run", "--data", prepared_64)))
