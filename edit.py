@@ -5,8 +5,8 @@
     python edit.py --sample 12 --borrow hair:57 --color hair=#8a3b1f --out edited.png      # without a browser
     python edit.py --photo me.jpg --borrow map:3 --out me_as_3.png --save-map map.png --save-sample me.npz
 
-The page takes `pip install -r requirements-edit.txt`. The same edits from Python: facegan/editing.py, with painter()
-from here.
+The page takes `pip install -r requirements-edit.txt`. The same edits from Python: facegan/editor/editing.py, with
+painter() from here.
 """
 
 from facegan import runtime  # first: it sets TensorFlow's environment
@@ -25,8 +25,9 @@ import tensorflow as tf
 import export
 import parse_face
 from face_recognition import face_recognition
-from facegan import align, cli, editing, editor_desk, judges, pipeline, prepared, regions, report, runs, uploads
-from facegan.editing import Edit, Face
+from facegan import align, cli, judges, pipeline, prepared, regions, report, runs
+from facegan.editor import answers, editing, uploads
+from facegan.editor.editing import Edit, Face
 from facegan.errors import BadInput
 
 
@@ -185,7 +186,7 @@ def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
     """--out, --save-map, --save-sample."""
     report.save_png(args.out, picture)
     if args.save_map:
-        prepared.write_bytes(args.save_map, editor_desk.encoded(editing.full_labels(editing.labels(edit)), "PNG"))
+        prepared.write_bytes(args.save_map, answers.encoded(editing.full_labels(editing.labels(edit)), "PNG"))
     if args.save_sample:
         prepared.write_npz(args.save_sample, stored=("Image",), **editing.sample(edit, picture))
     for path in (args.out, args.save_map, args.save_sample):
@@ -196,11 +197,11 @@ def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def studio(args: Args, run: export.Run) -> editor_desk.Studio:
+def studio(args: Args, run: export.Run) -> answers.Studio:
     """What the page works with."""
     if args.sample is not None:
         face_at(args, str(args.sample), "--sample")
-    return editor_desk.Studio(
+    return answers.Studio(
         data=args.data,
         size=run.args.size,
         first=args.sample,
@@ -215,7 +216,7 @@ def serve(args: Args) -> None:
     """Open the page. Raises BadInput without gradio."""
     run = restore(args)
     try:
-        from facegan import editor_page
+        from facegan.editor import server
     except ImportError as error:
         raise BadInput(
             f"the page needs more packages ({error}): run `pip install -r requirements-edit.txt`, or edit without a "
@@ -223,7 +224,7 @@ def serve(args: Args) -> None:
         ) from None
     work = studio(args, run)
     print(f"{work.title}, paints on {runtime.devices_in_words()}")
-    editor_page.serve(work, args.host, args.port)
+    server.serve(work, args.host, args.port)
 
 
 def check_flags(args: Args) -> None:

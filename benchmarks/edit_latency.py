@@ -27,7 +27,8 @@ from playwright.sync_api import Page, sync_playwright
 
 import edit as script
 import pix2pix
-from facegan import cli, editing, editor_desk, editor_page, prepared, regions, runs, synthetic
+from facegan import cli, prepared, regions, runs, synthetic
+from facegan.editor import answers, editing, server
 from g_simple_mask import make_sample
 
 
@@ -65,10 +66,10 @@ def make_run(run: Path, data: Path, size: int) -> None:
     state.checkpoints.save(1)
 
 
-def baseline(studio: editor_desk.Studio) -> gr.Blocks:
+def baseline(studio: answers.Studio) -> gr.Blocks:
     """What one writes first."""
     face = editing.read_face(studio.data, 0)
-    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in editor_desk.PALETTE])
+    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in answers.PALETTE])
     drawn, count = palette[regions.LABEL_REGION[face.map.labels]].astype(np.uint8), itertools.count()
 
     def paint(value):
@@ -80,7 +81,7 @@ def baseline(studio: editor_desk.Studio) -> gr.Blocks:
         return picture
 
     with gr.Blocks(analytics_enabled=False) as page, gr.Row():
-        brush = gr.Brush(default_size=12, colors=list(editor_desk.PALETTE), color_mode="fixed")
+        brush = gr.Brush(default_size=12, colors=list(answers.PALETTE), color_mode="fixed")
         editor = gr.ImageEditor(drawn, brush=brush, type="numpy", elem_id="editor", height=620)
         editor.change(paint, editor, gr.Image(elem_id="result", format="png"))
     return page
@@ -123,8 +124,8 @@ def measure(page: Page, surface: str, sign: str, args: Args) -> list[float]:
     return page.evaluate("measured")
 
 
-def measure_ours(browser, studio: editor_desk.Studio, args: Args) -> list[float]:
-    with editor_page.serving(studio) as port:
+def measure_ours(browser, studio: answers.Studio, args: Args) -> list[float]:
+    with server.serving(studio) as port:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(f"http://127.0.0.1:{port}")
         page.wait_for_function("window.faceEditor && faceEditor.times.length > 0", timeout=60_000)
@@ -134,7 +135,7 @@ def measure_ours(browser, studio: editor_desk.Studio, args: Args) -> list[float]
     return found
 
 
-def measure_theirs(browser, studio: editor_desk.Studio, args: Args) -> list[float]:
+def measure_theirs(browser, studio: answers.Studio, args: Args) -> list[float]:
     demo = baseline(studio)
     demo.launch(prevent_thread_lock=True, quiet=True)
     page = browser.new_page(viewport={"width": 1280, "height": 800})
@@ -146,7 +147,7 @@ def measure_theirs(browser, studio: editor_desk.Studio, args: Args) -> list[floa
     return found
 
 
-def measure_generator(studio: editor_desk.Studio, args: Args) -> list[float]:
+def measure_generator(studio: answers.Studio, args: Args) -> list[float]:
     """Milliseconds of the generator alone, on the server."""
     edit, found = editing.begin(editing.read_face(studio.data, 0)), []
     for _ in range(args.strokes + 5):

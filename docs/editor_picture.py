@@ -15,7 +15,8 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import edit as script
-from facegan import cli, editor_page, prepared
+from facegan import cli, prepared
+from facegan.editor import server
 
 WIDTH, HEIGHT = 1280, 860
 
@@ -71,7 +72,7 @@ def main() -> None:
     args = cli.parse(Args, description=__doc__)
     flags = script.Args(run=args.run, data=args.data, sample=args.sample)
     studio = script.studio(flags, script.restore(flags))
-    with editor_page.serving(studio) as port, sync_playwright() as playwright:
+    with server.serving(studio) as port, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(f"http://127.0.0.1:{port}")

@@ -22,8 +22,9 @@ pytest.importorskip("gradio", reason="the page needs requirements-edit.txt")
 
 import edit as script
 import pix2pix
-from facegan import editing, editor_desk, editor_page, prepared
-from facegan.editing import NAMES
+from facegan import prepared
+from facegan.editor import answers, editing, server
+from facegan.editor.editing import NAMES
 from facegan.errors import BadInput
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -37,8 +38,8 @@ PATIENCE = 60_000  # milliseconds; a busy machine is slow, not wrong
 class Served:
     address: str
     port: int
-    studio: editor_desk.Studio
-    uploads: editor_desk.Uploads
+    studio: answers.Studio
+    uploads: answers.Uploads
     paints: list
     """when each call of the generator began and ended"""
     slow: float = 0
@@ -57,8 +58,8 @@ def served(trained, prepared_64, raw):
         paints.append((begun, time.monotonic()))
         return studio.paint(edit)
 
-    kept = editor_desk.Uploads(most=6)
-    with editor_page.serving(studio._replace(paint=paint), kept) as port:
+    kept = answers.Uploads(most=6)
+    with server.serving(studio._replace(paint=paint), kept) as port:
         served = Served(f"http://127.0.0.1:{port}", port, studio, kept, paints)
         yield served
 
@@ -81,7 +82,7 @@ def ask(served, path: str, content: bytes | dict | None = None, session: str = S
 
 def asked(**changes) -> dict:
     """An edit as the page sends it."""
-    blank = editor_desk.pack(np.full((S, S), editing.UNPAINTED, np.uint8))
+    blank = answers.pack(np.full((S, S), editing.UNPAINTED, np.uint8))
     return {"face": str(FACE), "map": None, "grid": blank, "colors": [None] * 7, "identity": None, **changes}
 
 
@@ -90,7 +91,7 @@ def decoded(content: bytes) -> np.ndarray:
 
 
 def as_png(picture: np.ndarray) -> bytes:
-    return editor_desk.encoded(picture.astype(np.uint8), "PNG")
+    return answers.encoded(picture.astype(np.uint8), "PNG")
 
 
 # --- the server -------------------------------------------------------------------------------------------------------
@@ -162,8 +163,8 @@ def test_another_sites_page_is_not_answered(served, path):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"grid": ""}, {"grid": "!"}, {"grid": 3}, {"grid": editor_desk.pack(np.full((S, S), 9, np.uint8))},
-        {"grid": editor_desk.pack(np.zeros((32, 32), np.uint8))}, {"colors": []}, {"colors": ["red"] + [None] * 6},
+        {"grid": ""}, {"grid": "!"}, {"grid": 3}, {"grid": answers.pack(np.full((S, S), 9, np.uint8))},
+        {"grid": answers.pack(np.zeros((32, 32), np.uint8))}, {"colors": []}, {"colors": ["red"] + [None] * 6},
         {"colors": None}, {"face": "99"}, {"face": "../8"}, {"face": 8}, {"face": None}, {"map": "own-x"},
         {"identity": "-1"}, {"map": []}, {"face": "9" * 5000},
     ],
@@ -180,7 +181,7 @@ def test_what_is_no_edit_is_refused_with_a_sentence(served, wrong):
 def test_a_grid_survives_the_wire():
     rng = np.random.default_rng(0)
     for grid in (np.zeros((512, 512)), rng.integers(0, 8, (64, 64)), rng.choice([255, 254, 3], (64, 64))):
-        back = editor_desk.unpack(editor_desk.pack(grid.astype(np.uint8)), len(grid))
+        back = answers.unpack(answers.pack(grid.astype(np.uint8)), len(grid))
         np.testing.assert_array_equal(back, grid)
 
 
@@ -188,7 +189,7 @@ def test_painting_a_grid_gives_what_the_functions_give(served, prepared_64):
     face, other = editing.read_face(prepared_64, FACE), editing.read_face(prepared_64, 1)
     edit = editing.borrow_identity(editing.borrow_map(editing.begin(face), other.map), other)
     edit = editing.recolor(editing.paint(edit, np.tri(S, dtype=bool), "hair"), "skin", editing.parse_color("#102030"))
-    sent = asked(map="1", identity="1", grid=editor_desk.pack(edit.grid), colors=["#102030"] + [None] * 6)
+    sent = asked(map="1", identity="1", grid=answers.pack(edit.grid), colors=["#102030"] + [None] * 6)
     for keep in (True, False):
         status, found = ask(served, "/editor/paint", sent | {"keep": keep})
         assert status == 200
@@ -199,7 +200,7 @@ def test_uploads_are_refused_with_a_sentence_and_do_not_stay(served, monkeypatch
     """200 broken uploads, and 50 sessions with good ones, leave the server as large as before."""
     monkeypatch.setattr(script, "parser", lambda args: None)  # so that photographs are decoded
     good = as_png(editing.full_labels(np.full((S, S), 1)))
-    oblong = editor_desk.encoded(np.zeros((64, 96, 3), np.uint8), "PNG", exif=b"Exif\0\0" + b"garbage!" * 4)
+    oblong = answers.encoded(np.zeros((64, 96, 3), np.uint8), "PNG", exif=b"Exif\0\0" + b"garbage!" * 4)
     broken = [b"", b"no picture", good[:-30], as_png(np.full((64, 32), 77)), b"\xff\xd8\xff" + bytes(5000), oblong]
     told, sizes = set(), []
     for i in range(200):
@@ -238,7 +239,7 @@ def come_and_go(served, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "work", "few"), [("upload/map", "upload", editor_page.UPLOADS), ("borrow", "borrow", editor_page.EDITS)]
+    ("path", "work", "few"), [("upload/map", "upload", server.UPLOADS), ("borrow", "borrow", server.EDITS)]
 )
 def test_few_requests_are_held_at_a_time(path, work, few, served, monkeypatch):
     held, most, lock = [], [], threading.Lock()
@@ -252,7 +253,7 @@ def test_few_requests_are_held_at_a_time(path, work, few, served, monkeypatch):
             held.pop()
         return {}
 
-    monkeypatch.setattr(editor_desk.Desk, work, wait)
+    monkeypatch.setattr(answers.Desk, work, wait)
     with ThreadPoolExecutor(2 * few) as several:
         found = several.map(lambda i: ask(served, f"/editor/{path}", {})[0], range(2 * few))
     assert set(found) == {200}
@@ -260,7 +261,7 @@ def test_few_requests_are_held_at_a_time(path, work, few, served, monkeypatch):
 
 
 def test_an_edit_that_does_not_come_is_not_waited_for(served, monkeypatch):
-    monkeypatch.setattr(editor_page, "EDIT_SECONDS", 0.1)
+    monkeypatch.setattr(server, "EDIT_SECONDS", 0.1)
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     connection.request("POST", "/editor/paint", headers={"x-session": SESSION, "content-length": "10"})
     answer = connection.getresponse()
@@ -284,23 +285,23 @@ def test_an_upload_is_its_sessions_alone(served):
 
 def test_uploads_go_when_they_lie_idle_or_are_too_many(prepared_64):
     now = [0.0]
-    kept = editor_desk.Uploads(most=3, most_bytes=10**6, idle=100, clock=lambda: now[0])
+    kept = answers.Uploads(most=3, most_bytes=10**6, idle=100, clock=lambda: now[0])
     face = editing.read_face(prepared_64, 0)
     names = [kept.add("a", face.map, bytes([i])) for i in range(3)]
     kept.get("a", names[0])
     kept.add("b", face.map, b"")
-    with pytest.raises(editor_desk.Gone):
+    with pytest.raises(answers.Gone):
         kept.get("a", names[1])  # the least used
     now[0] = 90
     kept.get("a", names[0])
     now[0] = 150
     kept.get("a", names[0])
     assert len(kept.kept) == 1
-    many = editor_desk.Uploads()
+    many = answers.Uploads()
     first = many.add("b", face.map, b"first")
     for i in range(20):
         many.add("a", face.map, bytes([i]))
-    assert len(many.kept) == editor_desk.Uploads.OF_ONE + 1
+    assert len(many.kept) == answers.Uploads.OF_ONE + 1
     assert many.get("b", first) is face.map
     large = replace(face, image=np.zeros((600, 600, 3), np.uint8))
     kept.add("a", large, b"large")
@@ -310,20 +311,20 @@ def test_uploads_go_when_they_lie_idle_or_are_too_many(prepared_64):
 
 def test_a_port_that_is_taken_is_named(served):
     with pytest.raises(BadInput, match=f"port {served.port} .*--port"):
-        editor_page.bind("127.0.0.1", served.port)
+        server.bind("127.0.0.1", served.port)
 
 
 def test_a_host_that_cannot_be_a_name_is_named():
     with pytest.raises(BadInput, match=r"cannot listen at a\.\.b"):
-        editor_page.bind("a..b", 0)
+        server.bind("a..b", 0)
 
 
 @pytest.mark.parametrize(
     ("host", "reached"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True), ("0", True)]
 )
 def test_it_says_when_others_can_reach_the_page(host, reached, monkeypatch, capsys):
-    monkeypatch.setattr(editor_page, "server", lambda *given: SimpleNamespace(run=lambda sockets: None))
-    editor_page.serve(None, host, 0)
+    monkeypatch.setattr(server, "server", lambda *given: SimpleNamespace(run=lambda sockets: None))
+    server.serve(None, host, 0)
     told = capsys.readouterr().out
     assert ("without a password" in told) is reached
     assert ("http://0" in told) is False

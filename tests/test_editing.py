@@ -21,8 +21,9 @@ import edit as script
 import pix2pix
 import pix2pix_rec
 import pix2pix_v2
-from facegan import editing, editor_desk, labelmaps, prepared, regions, uploads
-from facegan.editing import NAMES, Edit, Face, FaceMap
+from facegan import labelmaps, prepared, regions
+from facegan.editor import answers, editing, uploads
+from facegan.editor.editing import NAMES, Edit, Face, FaceMap
 from facegan.errors import BadInput
 
 ID = {name: i for i, name in enumerate(labelmaps.NAMES)}
@@ -255,7 +256,7 @@ def test_what_is_no_colour_is_refused(text):
 
 
 def png(array) -> bytes:
-    return editor_desk.encoded(np.asarray(array, np.uint8), "PNG")
+    return answers.encoded(np.asarray(array, np.uint8), "PNG")
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,7 @@ def test_pixels_are_counted_before_anything_is_decoded():
 def test_a_label_map_that_may_have_lost_something_is_refused(form):
     """A lossy picture of ids 1 and 2 would still be ids, of other places."""
     with pytest.raises(BadInput, match=f"map is a {form}: save the label map as PNG"):
-        uploads.label_map(editor_desk.encoded(np.ones((512, 512), np.uint8), form), "map")
+        uploads.label_map(answers.encoded(np.ones((512, 512), np.uint8), form), "map")
 
 
 def test_a_label_map_of_another_size_or_with_a_palette_of_the_datasets_colours_is_taken():
@@ -413,8 +414,8 @@ def test_bad_flags_end_with_a_sentence(prepared_64, call, monkeypatch, tmp_path,
 
 def test_without_gradio_the_page_says_what_to_install(trained, prepared_64, call, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
-    monkeypatch.delitem(sys.modules, "facegan.editor_page", raising=False)
-    monkeypatch.delattr("facegan.editor_page", raising=False)
+    monkeypatch.delitem(sys.modules, "facegan.editor.server", raising=False)
+    monkeypatch.delattr("facegan.editor.server", raising=False)
     outcome = call(script, "--data", prepared_64, "--run", trained(pix2pix).run)
     assert outcome.status == 1
     assert "pip install -r requirements-edit.txt" in outcome.err

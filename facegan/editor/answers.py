@@ -24,8 +24,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from facegan import editing, prepared, uploads
-from facegan.editing import Edit, Face, FaceMap
+from facegan import prepared
+from facegan.editor import editing, uploads
+from facegan.editor.editing import Edit, Face, FaceMap
 from facegan.errors import BadInput
 from facegan.regions import REGIONS
 

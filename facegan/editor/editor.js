@@ -1,7 +1,7 @@
 // The painting surface of edit.py. The edit lives here: a grid of regions, seven colours, whose map and whose identity.
 // Every request brings all of it, so the server keeps no edit, and a reload or a restart loses none.
 
-const UNPAINTED = 255, OWN = 254;  // as in facegan/editing.py
+const UNPAINTED = 255, OWN = 254;  // as in facegan/editor/editing.py
 const MOST_UNDO = 80, MOST_SAVED = 24, MOST_KEPT = 30;
 const at = id => document.getElementById(id);
 const wait = ms => new Promise(done => setTimeout(done, ms));

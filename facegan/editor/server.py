@@ -1,7 +1,7 @@
 """The page of edit.py: gradio lays it out; what is quick, large or private goes over routes of its own beside it.
 
 gradio's own brush smooths its edges and knows no regions, and a change event of its ImageEditor sends whole pictures
-through a queue. So the painting surface is editor.js, which holds the edit, and editor_desk.py answers it. No request
+through a queue. So the painting surface is editor.js, which holds the edit, and answers.py answers it. No request
 names a file, and gradio's own file routes are closed.
 """
 
@@ -23,8 +23,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from facegan import uploads
-from facegan.editor_desk import Desk, Gone, Studio, Uploads, png
+from facegan.editor import uploads
+from facegan.editor.answers import Desk, Gone, Studio, Uploads, png
 from facegan.errors import BadInput
 from facegan.regions import REGIONS
 
