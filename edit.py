@@ -26,7 +26,8 @@ import export
 import parse_face
 from face_recognition import face_recognition
 from facegan import align, cli, judges, pipeline, prepared, regions, report, runs
-from facegan.editor import answers, editing, uploads
+from facegan.editor import editing, uploads, wire
+from facegan.editor.answers import Setup
 from facegan.editor.editing import Edit, Face
 from facegan.errors import BadInput
 
@@ -186,7 +187,7 @@ def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
     """--out, --save-map, --save-sample."""
     report.save_png(args.out, picture)
     if args.save_map:
-        prepared.write_bytes(args.save_map, answers.encoded(editing.full_labels(editing.labels(edit)), "PNG"))
+        prepared.write_bytes(args.save_map, wire.encode(editing.full_labels(editing.labels(edit)), "PNG"))
     if args.save_sample:
         prepared.write_npz(args.save_sample, stored=("Image",), **editing.sample(edit, picture))
     for path in (args.out, args.save_map, args.save_sample):
@@ -197,11 +198,11 @@ def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def studio(args: Args, run: export.Run) -> answers.Studio:
+def page_setup(args: Args, run: export.Run) -> Setup:
     """What the page works with."""
     if args.sample is not None:
         face_at(args, str(args.sample), "--sample")
-    return answers.Studio(
+    return Setup(
         data=args.data,
         size=run.args.size,
         first=args.sample,
@@ -213,7 +214,7 @@ def studio(args: Args, run: export.Run) -> answers.Studio:
 
 
 def serve(args: Args) -> None:
-    """Open the page. Raises BadInput without gradio."""
+    """Open the page. Raises BadInput without the packages that serve it."""
     run = restore(args)
     try:
         from facegan.editor import server
@@ -222,9 +223,9 @@ def serve(args: Args) -> None:
             f"the page needs more packages ({error}): run `pip install -r requirements-edit.txt`, or edit without a "
             "browser: --sample NUMBER --out PICTURE."
         ) from None
-    work = studio(args, run)
-    print(f"{work.title}, paints on {runtime.devices_in_words()}")
-    server.serve(work, args.host, args.port)
+    setup = page_setup(args, run)
+    print(f"{setup.title}, paints on {runtime.devices_in_words()}")
+    server.serve(setup, args.host, args.port)
 
 
 def check_flags(args: Args) -> None:
