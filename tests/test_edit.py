@@ -135,10 +135,10 @@ def test_an_own_photograph_is_prepared_as_the_scripts_do(prepared_64, raw, monke
     args = script.Args(data=prepared_64)
     content = (raw / "CelebA-HQ-img" / "1.jpg").read_bytes()
     face, _ = script.own_photo(args, content, "me.jpg", aligned=True)
-    there = editing.read_face(prepared_64, 1)
-    np.testing.assert_array_equal(face.image, there.image)
-    np.testing.assert_array_equal(face.map.labels, there.map.labels)
-    np.testing.assert_allclose(face.face_id, there.face_id, atol=1e-6)
+    prepared_face = editing.read_face(prepared_64, 1)
+    np.testing.assert_array_equal(face.image, prepared_face.image)
+    np.testing.assert_array_equal(face.map.labels, prepared_face.map.labels)
+    np.testing.assert_allclose(face.face_id, prepared_face.face_id, atol=1e-6)
     for detected in (True, False):
         monkeypatch.setattr(
             script.face_recognition, "face_id", lambda image, found=detected: (face.face_id, found, None)

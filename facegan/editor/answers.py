@@ -158,7 +158,7 @@ class Answers:
         """The result of an edit, (S, S, 3) uint8."""
         edit = self.edit(session, message)
         keep = message.get("keep") is not False
-        if keep and not editing.changed(edit).any():
+        if keep and not editing.changed_pixels(edit).any():
             return edit.face.image  # as composite() would say
         return editing.composite(edit, self.setup.paint(edit), keep)
 

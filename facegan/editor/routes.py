@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -86,7 +85,7 @@ def number_of(text: str) -> int:
 
 
 class Routes:
-    """One method for each route."""
+    """One method for each route. Edits and uploads are read and worked on while they hold a slot."""
 
     def __init__(self, answers: Answers):
         self.answers = answers
@@ -128,13 +127,16 @@ class Routes:
         return JSONResponse(self.answers.show(session_of(request), request.path_params["name"]))
 
     async def paint(self, request: Request) -> Response:
-        picture = await self.answer_edit(
-            request, lambda session, message: wire.quick_png(self.answers.paint(session, message))
-        )
-        return Response(picture, media_type="image/png", headers={"cache-control": "no-store"})
+        session = session_of(request)
+        async with self.edit_slots:
+            picture = await run_in_threadpool(self.answers.paint, session, await message_of(request))
+            content = await run_in_threadpool(wire.quick_png, picture)
+        return Response(content, media_type="image/png", headers={"cache-control": "no-store"})
 
     async def borrow(self, request: Request) -> Response:
-        return JSONResponse(await self.answer_edit(request, self.answers.borrow))
+        session = session_of(request)
+        async with self.edit_slots:
+            return JSONResponse(await run_in_threadpool(self.answers.borrow, session, await message_of(request)))
 
     async def upload(self, request: Request) -> Response:
         session, kind = session_of(request), request.path_params["kind"]
@@ -147,19 +149,13 @@ class Routes:
             return JSONResponse(await run_in_threadpool(self.answers.upload, session, kind, content, name, aligned))
 
     async def download(self, request: Request) -> Response:
-        what = request.path_params["what"]
+        session, what = session_of(request), request.path_params["what"]
         if what not in DOWNLOADS:
             raise BadInput(f"cannot download {what}.")
-        content, name = await self.answer_edit(
-            request, lambda session, message: self.answers.download(session, what, message)
-        )
-        return Response(content, media_type="application/octet-stream", headers={"x-name": name})
-
-    async def answer_edit(self, request: Request, answer: Callable):
-        """answer(session, message), in a thread, for the edit that a request brings."""
-        session = session_of(request)
         async with self.edit_slots:
-            return await run_in_threadpool(answer, session, await message_of(request))
+            message = await message_of(request)
+            content, name = await run_in_threadpool(self.answers.download, session, what, message)
+        return Response(content, media_type="application/octet-stream", headers={"x-name": name})
 
 
 # --- the whole --------------------------------------------------------------------------------------------------------
@@ -169,7 +165,7 @@ async def say_what_is_wrong(request: Request, error: BadInput) -> Response:
     return JSONResponse({"error": str(error)}, 410 if isinstance(error, Gone) else 400)
 
 
-async def say_no_route(request: Request, error: HTTPException) -> Response:
+async def say_http_error(request: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": error.detail.lower()}, error.status_code, headers=error.headers)
 
 
@@ -191,7 +187,7 @@ def make_app(setup: Setup, store: UploadStore, hosts: set[str] | None) -> Guard:
         yield
         forgetting.cancel()
 
-    errors = {BadInput: say_what_is_wrong, HTTPException: say_no_route, Exception: say_it_failed}
+    errors = {BadInput: say_what_is_wrong, HTTPException: say_http_error, Exception: say_it_failed}
     app = Starlette(routes=Routes(Answers(setup, store)).table(), exception_handlers=errors, lifespan=lifespan)
     app.router.redirect_slashes = False
     return Guard(app, hosts)

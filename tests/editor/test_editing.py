@@ -58,7 +58,7 @@ def test_an_edit_that_changes_nothing_is_the_photograph_and_its_map(face):
     np.testing.assert_array_equal(edit.masks, face.map.masks)
     np.testing.assert_array_equal(editing.labels(edit), face.map.labels)
     np.testing.assert_array_equal(editing.composite(edit, painted()), face.image)
-    assert not editing.changed(edit).any()
+    assert not editing.changed_pixels(edit).any()
 
 
 def test_painted_pixels_are_exactly_that_region_and_all_others_stay_as_prepared(face):
@@ -66,7 +66,7 @@ def test_painted_pixels_are_exactly_that_region_and_all_others_stay_as_prepared(
     edit = editing.paint(editing.begin(face), where, "eyes")
     only = np.eye(7, dtype=np.uint8)[1]
     assert (edit.masks[where] == only).all()
-    far = ~editing.near(where, 1)
+    far = ~editing.grow(where, 1)
     np.testing.assert_array_equal(edit.masks[far], face.map.masks[far])
     assert editing.paint(edit, where, "background").masks[where].max() == 0
 
@@ -98,7 +98,7 @@ def test_no_dots_of_a_region_stay_around_where_it_was(prepared_64):
         hair = edit.regions == NAMES.index("hair")
         bald = editing.paint(edit, hair, "background")
         assert edit.masks[~hair][:, 3].any()
-        assert not bald.masks[editing.near(hair, 1)][:, 3].any()
+        assert not bald.masks[editing.grow(hair, 1)][:, 3].any()
 
 
 def test_a_borrowed_region_takes_the_place_of_the_old_one(face):
@@ -146,10 +146,10 @@ def test_a_region_that_the_map_lacks_takes_its_first_part(face):
     assert part_at(editing.paint(edit, box(60, 64, 0, 64), "clothes"), 62, 9) == "cloth"
 
 
-@pytest.mark.parametrize("there", [(), ("l_eye",), ("r_eye",)])
-def test_an_eye_is_that_of_the_persons_own_side_also_when_the_map_lacks_it(face, there):
+@pytest.mark.parametrize("eyes", [(), ("l_eye",), ("r_eye",)])
+def test_an_eye_is_that_of_the_persons_own_side_also_when_the_map_lacks_it(face, eyes):
     labels = np.where(
-        np.isin(face.map.labels, [ID[p] for p in ("l_eye", "r_eye") if p not in there]), 1, face.map.labels
+        np.isin(face.map.labels, [ID[p] for p in ("l_eye", "r_eye") if p not in eyes]), 1, face.map.labels
     )
     labels = labels.astype(np.uint8)
     edit = editing.begin(replace(face, map=FaceMap(regions.masks_from_labels(labels), labels)))
@@ -177,13 +177,13 @@ def test_only_the_neighbourhood_of_a_stroke_changes(face):
     edit = editing.paint(editing.begin(face), where, "clothes")
     result = editing.composite(edit, painted())
     assert (result[where] == 128).all()
-    far = ~editing.near(where, S // 32 + 1)
+    far = ~editing.grow(where, S // 32 + 1)
     np.testing.assert_array_equal(result[far], face.image[far])
 
 
 def test_a_reshaped_mouth_is_repainted_whole_and_eyes_stay(face):
     edit = editing.paint(editing.begin(face), box(48, 54, 28, 36), "mouth")
-    where = editing.changed(edit)
+    where = editing.changed_pixels(edit)
     assert where[46:48, 24:40].all()
     assert not where[:44].any()
 
@@ -193,7 +193,7 @@ def test_recolouring_changes_its_region_and_no_further_than_the_feather(face):
     result = editing.composite(edit, painted(0.25))
     hair = face.map.masks[..., 3] > 0
     assert (result[hair] == 64).all()
-    far = ~editing.near(hair, S // 32 + 1)
+    far = ~editing.grow(hair, S // 32 + 1)
     np.testing.assert_array_equal(result[far], face.image[far])
 
 

@@ -22,8 +22,9 @@ export function dab(p) {  // all pixels whose middle lies within the brush
 }
 
 export function line(from, to) {
-  const far = Math.hypot(to.x - from.x, to.y - from.y), steps = Math.max(1, Math.ceil(far / Math.max(.5, brush.size / 4)));
-  for (let i = 1; i <= steps; i++) dab({x: from.x + (to.x - from.x) * i / steps, y: from.y + (to.y - from.y) * i / steps});
+  const x = to.x - from.x, y = to.y - from.y;
+  const steps = Math.max(1, Math.ceil(Math.hypot(x, y) / Math.max(.5, brush.size / 4)));
+  for (let i = 1; i <= steps; i++) dab({x: from.x + x * i / steps, y: from.y + y * i / steps});
 }
 
 export function fill(p) {  // everything of the region under a point that hangs together with it

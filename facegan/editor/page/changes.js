@@ -1,5 +1,5 @@
-// Every change of the edit goes through here: it ends the stroke that is drawn, can be undone, is said, drawn, painted by
-// the server and kept in this browser.
+// Every change of the edit goes through here: it ends the stroke that is drawn, can be undone, is said, drawn, painted
+// by the server and kept in this browser.
 
 import {brush, dab, fill, isInside, line, paintName} from "./brush.js";
 import {showEdit} from "./controls.js";
@@ -45,7 +45,8 @@ function show() {
 function keepInBrowser() {
   const {fits, dropped} = keepEdit(face.name, isEdited() ? entry() : null);
   if (!fits && isEdited()) warn(FULL);
-  if (fits && dropped.length) warn("This browser keeps no more edits: that of " + dropped.map(nameOf).join(", ") + " is dropped.");
+  const names = dropped.map(nameOf).join(", ");
+  if (fits && names) warn("This browser keeps no more edits: that of " + names + " is dropped.");
   remember("last", face.name);
 }
 
@@ -86,7 +87,7 @@ export function keepRest(value) {
 export const isPainting = () => stroke !== null;
 
 export function beginStroke(p) {
-  stroke = {before: snapshot(), last: p, fills: brush.tool === "fill"};  // it fills at the end: a second finger may come yet
+  stroke = {before: snapshot(), last: p, fills: brush.tool === "fill"};  // which it does at its end: see cancelStroke
   if (!stroke.fills) dab(p);
   show();
 }
@@ -97,7 +98,8 @@ export function continueStroke(points) {
   show();
 }
 
-export function endStroke() {  // also where it is cut short: what changes the edit meanwhile comes after it, and undo takes it first
+// Also where it is cut short: what changes the edit meanwhile comes after it, and undo takes it first.
+export function endStroke() {
   endPicking();
   if (!stroke) return;
   const {before, last, fills} = stroke;
@@ -106,12 +108,12 @@ export function endStroke() {  // also where it is cut short: what changes the e
   finish(before, "Painted " + paintName() + ".");
 }
 
-export function cancelStroke() {  // a picture with a part of it may be asked for already, so ask anew
+export function cancelStroke() {  // a second finger came, so it was none
   if (!stroke) return;
   setGrid(stroke.before.doc.grid);
   stroke = null;
   show();
-  refresh();
+  refresh();  // a picture with a part of it may be asked for already
 }
 
 export function paintAt(p, tool = brush.tool) {  // a whole stroke at one place

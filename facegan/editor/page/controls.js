@@ -8,15 +8,21 @@ import {draw} from "./surface.js";
 
 export function setTool(name) {
   brush.tool = at("canvas").dataset.tool = name;
-  for (const button of document.querySelectorAll("button[data-tool]")) button.ariaPressed = button.dataset.tool === name;
+  markPressed("tool", name);
   say(name[0].toUpperCase() + name.slice(1) + ".");
   draw();
+}
+
+function markPressed(kind, value) {  // of the buttons of a kind, the one with this value
+  for (const button of document.querySelectorAll("button[data-" + kind + "]")) {
+    button.ariaPressed = button.dataset[kind] === value;
+  }
 }
 
 export function setRegion(number) {
   brush.region = number;
   if (brush.tool === "eraser" || brush.tool === "hand") setTool("brush");
-  for (const button of document.querySelectorAll("button[data-region]")) button.ariaPressed = +button.dataset.region === number;
+  markPressed("region", String(number));
   const isMissing = face && number && !face.has[number - 1] && !doc.colors[number - 1];
   say("Painting " + about.names[number] + (isMissing ? ". The photo has none: choose its colour." : "."));
 }
@@ -30,8 +36,10 @@ export function setSize(value) {
 export function showEdit(picking) {  // picking: the colour input that is being dragged through, or null
   at("undo").disabled = !canUndo();
   at("redo").disabled = !canRedo();
-  const borrowed = [doc.map && "the map of " + nameOf(doc.map), doc.identity && "the identity of " + nameOf(doc.identity)];
-  at("borrowed").textContent = borrowed.some(x => x) ? "Borrowed: " + borrowed.filter(x => x).join(", ") : "";
+  const borrowed = [];
+  if (doc.map) borrowed.push("the map of " + nameOf(doc.map));
+  if (doc.identity) borrowed.push("the identity of " + nameOf(doc.identity));
+  at("borrowed").textContent = borrowed.length ? "Borrowed: " + borrowed.join(", ") : "";
   for (const input of document.querySelectorAll("#palette input")) {
     const i = +input.dataset.color;
     if (input !== picking) input.value = colorOf(i);

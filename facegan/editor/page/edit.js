@@ -56,7 +56,7 @@ function goBetween(from, to) {  // whether there was somewhere to go
 const blank = () => ({face: face.name, map: null, grid: new Uint8Array(about.size ** 2).fill(UNPAINTED),
                       colors: Array(7).fill(null), identity: null});
 
-export function openFace(newFace, kept, map) {  // with the edit that was kept, and the map that this had borrowed, or null
+export function openFace(newFace, kept, map) {  // kept: its edit, map: the one that this had borrowed; or null
   face = newFace;
   earlier = [];
   later = [];

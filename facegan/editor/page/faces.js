@@ -22,7 +22,8 @@ export async function open(name) {  // whether it is open: something newer may h
   showPhoto(picture);
   showOriginal(picture);
   const opened = nameOf(name), words = opened[0].toUpperCase() + opened.slice(1);
-  changed(words + (isEdited() ? ", with your edit as you left it." : ": paint on its map, or borrow from another face."));
+  const rest = isEdited() ? ", with your edit as you left it." : ": paint on its map, or borrow from another face.";
+  changed(words + rest);
   return true;
 }
 

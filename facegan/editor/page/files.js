@@ -20,7 +20,9 @@ async function takeFile(input, kind) {
   input.value = "";
   if (!file) return;
   if (kind === "map") needFace();
-  if (file.size > about.maxBytes) throw new Error(file.name + " is larger than " + about.maxBytes / 1e6 + " MB: save it smaller.");
+  if (file.size > about.maxBytes) {
+    throw new Error(file.name + " is larger than " + about.maxBytes / 1e6 + " MB: save it smaller.");
+  }
   say("Reading " + file.name + " ...");
   try {
     await upload(file, kind);

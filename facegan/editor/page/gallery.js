@@ -12,7 +12,7 @@ let gallery = null;  // {numbers, previous, next, place, count}, as Answers.face
 
 export function listenToGallery() {
   for (const what of [OPEN, "whole map", ...about.names.slice(1), "colours", "identity"]) {
-    const radio = make("input", {type: "radio", name: "taking", value: what, checked: what === taking, autocomplete: "off"});
+    const radio = make("input", {type: "radio", name: "taking", checked: what === taking, autocomplete: "off"});
     radio.addEventListener("change", () => {
       taking = what;
       say("A click on a face takes its " + what + ".");

@@ -1,4 +1,4 @@
-// A grid of regions, and its text: runs of a value and a length of two bytes, in base64, as facegan/editor/wire.py has it.
+// A grid of regions, and its text: runs of a value and a length of two bytes, in base64, as in facegan/editor/wire.py.
 
 export const UNPAINTED = 255, OWN = 254;  // as in facegan/editor/editing.py
 

@@ -1,5 +1,5 @@
-// Start the page. Imports run one way: this file; then keyboard, palette, saved, files and gallery; faces; pointer; changes;
-// controls and result; surface; brush; edit; server; storage; grid, about and elements.
+// Start the page. Imports run one way: this file; keyboard, palette, saved, files, gallery; faces; pointer; changes;
+// controls, result; surface; brush; edit; server; storage; grid, about, elements.
 
 import {about, setAbout} from "./about.js";
 import {change, keepRest, redoStep, undoStep} from "./changes.js";

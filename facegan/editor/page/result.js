@@ -63,8 +63,8 @@ async function tellTrouble(error) {
     newest++;
     return;
   }
-  const isBorrowed = isGone(error) && (doc.map || doc.identity);
-  warn(error.message + (isBorrowed ? " To go on without it, borrow another or start over; undo brings this edit back." : ""));
+  const wayOut = " To go on without it, borrow another or start over; undo brings this edit back.";
+  warn(error.message + (isGone(error) && (doc.map || doc.identity) ? wayOut : ""));
 }
 
 function drawResult() {

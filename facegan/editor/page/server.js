@@ -20,7 +20,8 @@ export async function ask(path, content, type) {  // content: what JSON can hold
 
 const markUnreachable = error => { error.unreachable = true; throw error; };
 
-export const isGone = error => error.status === 400 || error.status === 410;  // a face or a map that the server has no more
+// Whether it is about a face or a map that the server has no more.
+export const isGone = error => error.status === 400 || error.status === 410;
 
 export const toBitmap = blob => createImageBitmap(blob, {colorSpaceConversion: "none"});
 
@@ -31,7 +32,7 @@ export async function askFace(name) {  // {name, own: its regions}, and of a fac
   return {...answer, own: unpack(answer.regions, about.size)};
 }
 
-export async function askMapIfThere(name) {  // null when it is gone: the face opens all the same, and its edit stays as it is
+export async function askMapIfThere(name) {  // null when it is gone: the face opens, and its edit stays as it is
   try { return await askFace(name); } catch (error) { if (!isGone(error)) throw error; return null; }
 }
 

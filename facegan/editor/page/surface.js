@@ -37,8 +37,8 @@ export function setOpacity(value) { opacity = value; draw(); }
 export const viewSide = () => about.size / view.scale;
 
 export function place(event) {  // a pointer's place in pixels of the map
-  const box = at("canvas").getBoundingClientRect(), side = viewSide();
-  return {x: view.x + (event.clientX - box.left) / box.width * side, y: view.y + (event.clientY - box.top) / box.height * side};
+  const box = at("canvas").getBoundingClientRect(), unit = viewSide() / box.width;
+  return {x: view.x + (event.clientX - box.left) * unit, y: view.y + (event.clientY - box.top) * unit};
 }
 
 export const clampZoom = scale => Math.min(MOST_ZOOM, Math.max(1, scale));
