@@ -5,8 +5,8 @@
     python edit.py --sample 12 --borrow hair:57 --color hair=#8a3b1f --out edited.png      # without a browser
     python edit.py --photo me.jpg --borrow map:3 --out me_as_3.png --save-map map.png --save-sample me.npz
 
-The page takes `pip install -r requirements-edit.txt`. The same edits from Python: facegan/editing.py, with painter()
-from here.
+The page takes `pip install -r requirements-edit.txt`. The same edits from Python: facegan/editor/editing.py, with
+painter() from here.
 """
 
 from facegan import devices  # first: it sets TensorFlow's environment
@@ -24,22 +24,10 @@ import tensorflow as tf
 
 import export
 from face_recognition import face_recognition
-from facegan import (
-    align,
-    cli,
-    editing,
-    editor_desk,
-    files,
-    parsers,
-    pictures,
-    pipeline,
-    precision,
-    prepared,
-    regions,
-    runs,
-    uploads,
-)
-from facegan.editing import Edit, Face
+from facegan import align, cli, files, parsers, pictures, pipeline, precision, prepared, regions, runs
+from facegan.editor import editing, uploads, wire
+from facegan.editor.answers import Setup
+from facegan.editor.editing import Edit, Face
 from facegan.errors import BadInput
 
 
@@ -198,7 +186,7 @@ def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
     """--out, --save-map, --save-sample."""
     pictures.save_png(args.out, picture)
     if args.save_map:
-        files.write_bytes(args.save_map, editor_desk.encoded(editing.full_labels(editing.labels(edit)), "PNG"))
+        files.write_bytes(args.save_map, wire.encode(editing.full_labels(editing.labels(edit)), "PNG"))
     if args.save_sample:
         prepared.write_npz(args.save_sample, stored=("Image",), **editing.sample(edit, picture))
     for path in (args.out, args.save_map, args.save_sample):
@@ -209,11 +197,11 @@ def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def studio(args: Args, run: export.Run) -> editor_desk.Studio:
+def page_setup(args: Args, run: export.Run) -> Setup:
     """What the page works with."""
     if args.sample is not None:
         face_at(args, str(args.sample), "--sample")
-    return editor_desk.Studio(
+    return Setup(
         data=args.data,
         size=run.args.size,
         first=args.sample,
@@ -225,18 +213,18 @@ def studio(args: Args, run: export.Run) -> editor_desk.Studio:
 
 
 def serve(args: Args) -> None:
-    """Open the page. Raises BadInput without gradio."""
+    """Open the page. Raises BadInput without the packages that serve it."""
     run = restore(args)
     try:
-        from facegan import editor_page
+        from facegan.editor import server
     except ImportError as error:
         raise BadInput(
             f"the page needs more packages ({error}): run `pip install -r requirements-edit.txt`, or edit without a "
             "browser: --sample NUMBER --out PICTURE."
         ) from None
-    work = studio(args, run)
-    print(f"{work.title}, paints on {devices.in_words()}")
-    editor_page.serve(work, args.host, args.port)
+    setup = page_setup(args, run)
+    print(f"{setup.title}, paints on {devices.in_words()}")
+    server.serve(setup, args.host, args.port)
 
 
 def check_flags(args: Args) -> None:

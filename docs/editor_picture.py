@@ -15,7 +15,9 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import edit as script
-from facegan import cli, editor_page, files
+from facegan import cli, files
+from facegan.editor import server
+from facegan.editor.upload_store import UploadStore
 
 WIDTH, HEIGHT = 1280, 860
 
@@ -42,8 +44,8 @@ def act(page: Page, args: Args) -> None:
 
     def take(what: str):
         page.get_by_label(what, exact=True).check()
-        page.locator("#fe-faces").get_by_role("button", name=f"face {args.other}", exact=True).click()
-        page.wait_for_function(f"document.getElementById('fe-status').textContent.includes('face {args.other}')")
+        page.locator("#faces").get_by_role("button", name=f"face {args.other}", exact=True).click()
+        page.wait_for_function(f"document.getElementById('status').textContent.includes('face {args.other}')")
         settle()
 
     def save():
@@ -59,7 +61,7 @@ def act(page: Page, args: Args) -> None:
     save()
     page.keyboard.press("3")
     page.evaluate("scrollTo(0, 0)")
-    box = page.locator("#fe-canvas").bounding_box()
+    box = page.locator("#canvas").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.46, box["y"] + box["height"] * 0.78)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.54, box["y"] + box["height"] * 0.785, steps=6)
@@ -70,10 +72,11 @@ def act(page: Page, args: Args) -> None:
 def main() -> None:
     args = cli.parse(Args, description=__doc__)
     flags = script.Args(run=args.run, data=args.data, sample=args.sample)
-    studio = script.studio(flags, script.restore(flags))
-    with editor_page.serving(studio) as port, sync_playwright() as playwright:
+    setup = script.page_setup(flags, script.restore(flags))
+    with server.serving(setup, UploadStore()) as port, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        # wait_for_function() runs text as code, which the page's content security refuses
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, bypass_csp=True)
         page.goto(f"http://127.0.0.1:{port}")
         page.wait_for_function("window.faceEditor && faceEditor.times.length > 0", timeout=60_000)
         act(page, args)

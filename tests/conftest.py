@@ -35,7 +35,7 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.load_profile("tests")
 
 
-LONGEST = ("test_devices", "test_training", "test_edit_page", "test_machines", "test_export")
+LONGEST = ("test_devices", "test_training", "test_page_borrowing", "test_machines", "test_export")
 """The files that take longest begin first, so that no process of two works on while the other is done."""
 
 

@@ -80,13 +80,14 @@ class Edit:
         """The seven masks, (S, S, 7) uint8: as prepared where nothing was painted, exactly the painted region where
         something was. The rim of a region that was painted over goes with it: prepared masks reach a pixel beyond what
         the label map shows, and would leave a ring of dots."""
-        painted, before, now = self.grid < OWN, LABEL_REGION[self.under.labels], self.regions
+        strokes, before, now = self.grid < OWN, LABEL_REGION[self.under.labels], self.regions
         masks = self.under.masks.copy()
-        masks[painted] = ONE_HOT[self.grid[painted]]
-        for number in np.unique(before[painted & (before != now)]):
+        masks[strokes] = ONE_HOT[self.grid[strokes]]
+        for number in np.unique(before[strokes & (before != now)]):
             if number:
-                lost = near(painted & (before == number) & (now != number), 1)
-                masks[lost & ~painted & (before != number) & ~near(now == number, 1), number - 1] = 0
+                lost = grow(strokes & (before == number) & (now != number), 1)
+                rim = lost & ~strokes & (before != number) & ~grow(now == number, 1)
+                masks[rim, number - 1] = 0
         return masks
 
     @cached_property
@@ -188,8 +189,8 @@ def borrow_region(edit: Edit, other: FaceMap, region: str) -> Edit:
 
 def borrow_colors(edit: Edit, other: Face) -> Edit:
     """Another face's colours, of the regions that it has."""
-    there = other.map.masks.any((0, 1))
-    return replace(edit, colors=np.where(there[:, None], other.colors, edit.colors))
+    has_region = other.map.masks.any((0, 1))
+    return replace(edit, colors=np.where(has_region[:, None], other.colors, edit.colors))
 
 
 def borrow_identity(edit: Edit, other: Face) -> Edit:
@@ -204,15 +205,15 @@ def beneath(edit: Edit, number: int) -> np.ndarray:
     return np.where(others.any(-1), covered, nearest(edit.regions, edit.regions != number)).astype(np.uint8)
 
 
-def nearest(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Every pixel the value of the nearest known one; values (S, S) uint8, 0 where none is known."""
-    if not known.any():
+def nearest(values: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """For each pixel the value of the nearest source; values (S, S) uint8, sources (S, S) bool. 0 without sources."""
+    if not sources.any():
         return np.zeros_like(values)
     _, index = cv2.distanceTransformWithLabels(
-        (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+        (~sources).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     table = np.zeros(index.max() + 1, values.dtype)
-    table[index[known]] = values[known]
+    table[index[sources]] = values[sources]
     return table[index]
 
 
@@ -234,75 +235,78 @@ def color_text(color: np.ndarray) -> str:
 def inputs(edit: Edit) -> dict[str, np.ndarray]:
     """A generator's inputs, of one face, as export.py's models take them: masks (1, S, S, 7), colors (1, 7, 3) and
     photo (1, S, S, 3) in 0..1, face_id (1, 128), float32. A model of few inputs takes those it has."""
-    known = {
+    values = {
         "masks": edit.masks,
         "colors": edit.colors / 255,
         "face_id": edit.face_id,
         "photo": edit.face.image / np.float32(255),
     }
-    return {name: x[None].astype(np.float32) for name, x in known.items()}
+    return {name: x[None].astype(np.float32) for name, x in values.items()}
 
 
-def changed(edit: Edit) -> np.ndarray:
+def changed_pixels(edit: Edit) -> np.ndarray:
     """Where the face is to be painted anew, (S, S) bool: where the map differs from the photograph's own, eyes, mouth
     and nose whole as soon as their shape does, recoloured regions, and everything for another identity."""
     own, new = edit.face.map.masks, edit.masks
-    differs = (own != new).any(-1)
+    changed = (own != new).any(-1)
     for i, region in enumerate(REGIONS):
-        if region in FEATURES and (moved := own[..., i] != new[..., i]).any():
+        moved = own[..., i] != new[..., i]
+        if region in FEATURES and moved.any():
             _, pieces = cv2.connectedComponents(own[..., i] | new[..., i])
-            differs |= np.isin(pieces, np.unique(pieces[moved]))
+            changed |= np.isin(pieces, np.unique(pieces[moved]))
     recolored = np.abs(edit.colors - edit.face.colors).max(-1) > 0
-    differs |= new[..., recolored].any(-1)
+    changed |= new[..., recolored].any(-1)
     if not np.array_equal(edit.face_id, edit.face.face_id):
-        differs |= new.any(-1)
-    return differs
+        changed |= new.any(-1)
+    return changed
 
 
-def share(edit: Edit) -> np.ndarray:
-    """How much of each pixel is painted when the rest of the photograph is kept, (S, S) float32: 1 where changed()
-    says so, falling to 0 at a distance of S / 32 + 1 pixels, 0 further away and in the background."""
-    differs = changed(edit)
-    if not differs.any():
-        return np.zeros(differs.shape, np.float32)
-    reach = max(1, len(differs) / 32)
-    distance = cv2.distanceTransform((~differs).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+def paint_weights(edit: Edit) -> np.ndarray:
+    """How much of each pixel is painted when the rest of the photograph is kept, (S, S) float32: 1 at
+    changed_pixels(), falling to 0 at a distance of S / 32 + 1 pixels, 0 further away and in the background."""
+    changed = changed_pixels(edit)
+    if not changed.any():
+        return np.zeros(changed.shape, np.float32)
+    reach = max(1, len(changed) / 32)
+    distance = cv2.distanceTransform((~changed).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.clip(1 - (distance - 1) / reach, 0, 1) * edit.masks.any(-1)
 
 
-def composite(edit: Edit, painted: np.ndarray, keep: bool = True) -> np.ndarray:
-    """The result, (S, S, 3) uint8, of what a generator painted, (S, S, 3) in 0..1.
+def composite(edit: Edit, generated: np.ndarray, keep: bool = True) -> np.ndarray:
+    """The result, (S, S, 3) uint8, of what a generator made of the edit, (S, S, 3) in 0..1.
 
-    keep: only share() of each pixel is painted, and all others are the photograph's, to the bit; otherwise the whole
-    face is painted. The background is the photograph's either way; where it becomes visible only now, and S / 64 pixels
-    around, where single hairs may stand, it is filled smoothly from what the photograph shows of it.
+    keep: each pixel is painted by its weight of paint_weights(), and all others are the photograph's, to the bit;
+    otherwise the whole face is painted. The background is the photograph's either way; where it becomes visible only
+    now, and S / 64 pixels around, where single hairs may stand, it is filled smoothly from what the photograph shows
+    of it.
     """
-    weight = share(edit) if keep else edit.masks.any(-1).astype(np.float32)
+    weights = paint_weights(edit) if keep else edit.masks.any(-1).astype(np.float32)
     base = edit.face.image.astype(np.float32)
     face, new = edit.face.map.masks.any(-1), edit.masks.any(-1)
     if (face & ~new).any():
-        bare = near(face & ~new, len(face) // 64) & ~new
-        base[bare] = filled(base, ~near(face, len(face) // 64))[bare]
-    mixed = base + (np.clip(painted, 0, 1) * 255 - base) * weight[..., None]
+        bare = grow(face & ~new, len(face) // 64) & ~new
+        base[bare] = fill_gaps(base, ~grow(face, len(face) // 64))[bare]
+    mixed = base + (np.clip(generated, 0, 1) * 255 - base) * weights[..., None]
     return np.rint(mixed).astype(np.uint8)
 
 
-def near(where: np.ndarray, pixels: int) -> np.ndarray:
-    """(S, S) bool, grown by some pixels."""
+def grow(where: np.ndarray, pixels: int) -> np.ndarray:
+    """(S, S) bool, larger by some pixels on every side."""
     square = np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)
     return cv2.dilate(where.astype(np.uint8), square) > 0
 
 
-def filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """A picture (S, S, 3) float32 whose unknown pixels are means of known ones, of the next coarser size that has any
-    there; 0 where nothing is known."""
-    if known.all() or len(known) == 1:
-        return picture * known[..., None]
-    half = (len(known) // 2, len(known) // 2)
-    weight = cv2.resize(known.astype(np.float32), half, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(picture * known[..., None], half, interpolation=cv2.INTER_AREA)
-    coarse = filled(small / np.maximum(weight, 1e-6)[..., None], weight > 0)
-    return np.where(known[..., None], picture, cv2.resize(coarse, known.shape[::-1], interpolation=cv2.INTER_LINEAR))
+def fill_gaps(picture: np.ndarray, is_known: np.ndarray) -> np.ndarray:
+    """A picture (S, S, 3) float32 whose other pixels are means of known ones, of the next coarser size that has any
+    there; 0 if no pixel is known."""
+    if is_known.all() or len(is_known) == 1:
+        return picture * is_known[..., None]
+    half = (len(is_known) // 2, len(is_known) // 2)
+    weights = cv2.resize(is_known.astype(np.float32), half, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture * is_known[..., None], half, interpolation=cv2.INTER_AREA)
+    coarse = fill_gaps(small / np.maximum(weights, 1e-6)[..., None], weights > 0)
+    smooth = cv2.resize(coarse, is_known.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(is_known[..., None], picture, smooth)
 
 
 def labels(edit: Edit) -> np.ndarray:
@@ -310,20 +314,24 @@ def labels(edit: Edit) -> np.ndarray:
     nearest part of its region in the map under it, else the region's first; of eyes, brows and ears the person's own
     side, also when the map has only one of the two."""
     under, result = edit.under.labels, edit.under.labels.copy()
-    painted = edit.grid < OWN
-    column = np.broadcast_to(np.arange(len(under)), under.shape)
-    persons_left = column > middle(under)  # the viewer's right
-    for number in np.unique(edit.grid[painted]):
-        inside = edit.grid == number
-        first = 0 if number == 0 else 1 + PARTS.index(REGIONS[NAMES[number]][0])
-        there = LABEL_REGION[under] == number
-        part = nearest(under, there) if there.any() else np.full_like(under, first)
-        for left, right in SIDES:
-            if (there & (under == left)).any() != (there & (under == right)).any() or not there.any():
-                either = (part == left) | (part == right)
-                part = np.where(either, np.where(persons_left, left, right), part).astype(np.uint8)
-        result[inside] = part[inside]
+    for number in np.unique(edit.grid[edit.grid < OWN]):
+        strokes = edit.grid == number
+        result[strokes] = parts_of_region(under, number)[strokes]
     return result
+
+
+def parts_of_region(under: np.ndarray, number: int) -> np.ndarray:
+    """The part that each pixel has once it is painted with region `number` over a map, ids, both (S, S) uint8."""
+    region = LABEL_REGION[under] == number
+    first = 0 if number == 0 else 1 + PARTS.index(REGIONS[NAMES[number]][0])
+    parts = nearest(under, region) if region.any() else np.full_like(under, first)
+    is_persons_left = np.arange(len(under)) > middle(under)  # columns at the viewer's right
+    for left, right in SIDES:
+        has_both_or_none = (region & (under == left)).any() == (region & (under == right)).any()
+        if not has_both_or_none or not region.any():
+            is_either = (parts == left) | (parts == right)
+            parts = np.where(is_either, np.where(is_persons_left, left, right), parts).astype(np.uint8)
+    return parts
 
 
 SIDES = [

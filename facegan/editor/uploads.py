@@ -29,13 +29,13 @@ def check_bytes(size: int, name: str) -> None:
         raise BadInput(f"{name} is larger than {MAX_BYTES // 10**6} MB: save it smaller.")
 
 
-def decode(content: bytes, name: str, taken: str = "JPEG, PNG and WebP are taken") -> Image.Image:
+def decode(content: bytes, name: str, rule: str = "JPEG, PNG and WebP are taken") -> Image.Image:
     """The decoded picture. Raises BadInput when it is too large, damaged, or none."""
     check_bytes(len(content), name)
     try:
         return celebamask.decode_bytes(content, name, lambda header: check_pixels(header, name), FORMATS)
     except BadInput as error:
-        raise BadInput(f"{str(error).rstrip('.')}: {taken}.") from None
+        raise BadInput(f"{str(error).rstrip('.')}: {rule}.") from None
 
 
 def check_pixels(header: Image.Image, name: str) -> None:
@@ -103,12 +103,13 @@ def is_grey(picture: Image.Image, colors: np.ndarray) -> bool:
 
 def ids_of_colors(colors: np.ndarray, name: str) -> np.ndarray:
     """(512, 512, 3) uint8 in the dataset's colours -> ids."""
-    found, index = np.unique(colors.reshape(-1, 3), axis=0, return_inverse=True)
-    unknown = [color for color in map(tuple, found.tolist()) if color not in COLOR_LABEL]
+    distinct, index = np.unique(colors.reshape(-1, 3), axis=0, return_inverse=True)
+    distinct = [tuple(color) for color in distinct.tolist()]
+    unknown = [color for color in distinct if color not in COLOR_LABEL]
     if unknown:
         raise BadInput(
             f"{name} has {len(unknown)} colours that are not CelebAMask-HQ's (first: RGB {unknown[0]}): save it as "
             "PNG, without smooth edges, in the dataset's colours or with one id of 0..18 a pixel."
         )
-    table = np.array([COLOR_LABEL[color] for color in map(tuple, found.tolist())], np.uint8)
+    table = np.array([COLOR_LABEL[color] for color in distinct], np.uint8)
     return table[index].reshape(colors.shape[:2])

@@ -1,0 +1,12 @@
+"""The face editor. Imports run one way, down this list:
+
+server.py        listen at an address, serve until Ctrl-C
+routes.py        what can be asked of the server, how large and how slow it may be
+guard.py         whose requests are answered, and what the browser is told not to do
+answers.py       what the server answers for an edit, an upload, a face; no HTTP
+upload_store.py  what was uploaded, in memory, by session
+wire.py          grids as text, pictures as files
+uploads.py       pictures that somebody hands in: limits, photographs, label maps
+editing.py       edits as functions; for notebooks, the command line and the page
+page/            the page in the browser: page/main.js begins it
+"""

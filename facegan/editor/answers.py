@@ -1,0 +1,199 @@
+"""What the server answers for an edit, an upload, a face: no HTTP here.
+
+The edit lives in the browser, and every request brings all of it (some kilobytes), so two pages cannot mix and nothing
+is lost when the server starts anew. What was uploaded is all that is kept here, for its session alone and in bounded
+memory.
+"""
+
+import base64
+import bisect
+import functools
+import hashlib
+import re
+import secrets
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from facegan import prepared
+from facegan.editor import editing, uploads, wire
+from facegan.editor.editing import Edit, Face, FaceMap
+from facegan.editor.upload_store import UploadStore
+from facegan.errors import BadInput
+from facegan.regions import LABEL_REGION, REGIONS
+
+PALETTE = ("#2b2b2b", "#e8a87c", "#2f6fde", "#d81b60", "#7b3fa0", "#f2c230", "#2ca089", "#ff7f2a")
+"""Colours to show background and regions in."""
+PAGE = 24
+"""Faces on a page of the gallery."""
+DOWNLOADS = ("result", "map", "colors", "sample")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the editor works with; edit.py fills it."""
+
+    data: Path
+    """prepared folder"""
+    size: int
+    """working size S"""
+    first: int | None
+    """the face to open with; None: the one that this browser had open last"""
+    title: str
+    paint: Callable[[Edit], np.ndarray]
+    """what the generator makes of an edit, (S, S, 3) in 0..1"""
+    own_photo: Callable[[bytes, str, bool], tuple[Face, str]]
+    """content, name, aligned -> face and a note on it"""
+    own_map: Callable[[np.ndarray], FaceMap]
+    """ids (512, 512) -> map"""
+
+
+class Answers:
+    """Answers requests, each in a thread of its own. A message is the edit that a page sends, as parsed JSON: face,
+    map, grid, colors, identity, keep."""
+
+    def __init__(self, setup: Setup, store: UploadStore):
+        self.setup, self.store = setup, store
+        self.numbers = editing.face_numbers(setup.data)
+        self.number_set = set(self.numbers)
+        self.read_face = functools.lru_cache(32)(functools.partial(editing.read_face, setup.data))
+        self.thumbnail = functools.lru_cache(2048)(self.thumbnail)
+        self.one_upload = threading.Lock()  # pictures are large while they are decoded
+
+    # --- faces --------------------------------------------------------------------------------------------------------
+
+    def about(self) -> dict:
+        """What the page needs to begin, and a session for a browser that has none."""
+        place = f"{self.setup.data.resolve()} {self.setup.size}"
+        return {
+            "id": hashlib.sha256(place.encode()).hexdigest()[:12],
+            "session": secrets.token_urlsafe(24),
+            "title": self.setup.title,
+            "size": self.setup.size,
+            "first": self.setup.first,
+            "any": self.numbers[0],
+            "names": editing.NAMES,
+            "palette": PALETTE,
+            "maxBytes": uploads.MAX_BYTES,
+        }
+
+    def faces(self, start: int) -> dict:
+        """A page of the gallery, from the first number that is not below start; and where the ones beside it start."""
+        last = len(self.numbers) - 1
+        place = bisect.bisect_left(self.numbers, start, hi=last)
+        place -= place % PAGE
+        return {
+            "numbers": self.numbers[place : place + PAGE],
+            "previous": self.numbers[max(0, place - PAGE)],
+            "next": self.numbers[min(place + PAGE, last)],
+            "place": place,
+            "count": len(self.numbers),
+        }
+
+    def thumbnail(self, k: int) -> bytes:
+        """Face k as a small JPEG."""
+        self.check_number(k)
+        image = Image.fromarray(editing.read_face(self.setup.data, k).image)
+        return wire.encode(np.asarray(image.resize((96, 96), Image.Resampling.BOX)), "JPEG", quality=85)
+
+    def check_number(self, k: int) -> None:
+        if k not in self.number_set:
+            raise BadInput(f"no face {k}: there are {self.numbers[0]} to {self.numbers[-1]}.")
+
+    def face_or_map(self, session: str, name: str) -> Face | FaceMap:
+        """A face of the data folder by its number, or an upload of this session by its name."""
+        if re.fullmatch(r"[0-9]{1,9}", name):
+            self.check_number(int(name))
+            return self.read_face(int(name))
+        return self.store.get(session, name)
+
+    def face(self, session: str, name: str) -> Face:
+        face = self.face_or_map(session, name)
+        if not isinstance(face, Face):
+            raise BadInput("that is a map alone: it has no photograph.")
+        return face
+
+    def face_map(self, session: str, name: str) -> FaceMap:
+        return map_of(self.face_or_map(session, name))
+
+    def show(self, session: str, name: str) -> dict:
+        """A face, or a map, as the page draws it."""
+        source = self.face_or_map(session, name)
+        shown = {"name": name, "regions": wire.pack(LABEL_REGION[map_of(source).labels])}
+        if isinstance(source, Face):
+            shown["colors"] = [editing.color_text(color) for color in source.colors]
+            shown["has"] = source.map.masks.any((0, 1)).tolist()
+            shown["photo"] = base64.b64encode(wire.quick_png(source.image)).decode()
+        return shown
+
+    # --- edits --------------------------------------------------------------------------------------------------------
+
+    def edit(self, session: str, message: dict) -> Edit:
+        """The edit of a message. Raises BadInput for anything that is none."""
+        try:
+            return self.read_edit(session, message)
+        except BadInput:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise BadInput("the page sent what is no edit: reload it.") from None
+
+    def read_edit(self, session: str, message: dict) -> Edit:
+        edit = editing.begin(self.face(session, message["face"]))
+        if message["map"] is not None:
+            edit = replace(edit, map=self.face_map(session, message["map"]))
+        edit = replace(edit, grid=wire.unpack(message["grid"], self.setup.size))
+        for region, color in zip(REGIONS, message["colors"], strict=True):
+            if color is not None:
+                edit = editing.recolor(edit, region, editing.parse_color(color))
+        if message["identity"] is not None:
+            edit = editing.borrow_identity(edit, self.face(session, message["identity"]))
+        return edit
+
+    def paint(self, session: str, message: dict) -> np.ndarray:
+        """The result of an edit, (S, S, 3) uint8."""
+        edit = self.edit(session, message)
+        keep = message.get("keep") is not False
+        if keep and not editing.changed_pixels(edit).any():
+            return edit.face.image  # as composite() would say
+        return editing.composite(edit, self.setup.paint(edit), keep)
+
+    def borrow(self, session: str, message: dict) -> dict:
+        """The grid with one region of another face; the message names them as "region" and "from"."""
+        region, other = str(message.get("region")), self.face_map(session, str(message.get("from")))
+        if region not in REGIONS:
+            raise BadInput(f"no region {region}.")
+        return {"grid": wire.pack(editing.borrow_region(self.edit(session, message), other, region).grid)}
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def upload(self, session: str, kind: str, content: bytes, name: str, aligned: bool) -> dict:
+        """Keep an own photograph or a label map; the name it can be had by, and a note on it."""
+        with self.one_upload:
+            if kind == "photo":
+                upload, note = self.setup.own_photo(content, name, aligned)
+            else:
+                upload, note = self.setup.own_map(uploads.label_map(content, name)), ""
+        return {"name": self.store.add(session, upload, kind.encode() + bytes([aligned]) + content), "note": note}
+
+    def download(self, session: str, what: str, message: dict) -> tuple[bytes, str]:
+        """A file, one of DOWNLOADS, and its name."""
+        edit, stem = self.edit(session, message), f"face_{message['face'][:9].rstrip('-_')}"
+        if what == "map":
+            return wire.encode(editing.full_labels(editing.labels(edit)), "PNG"), f"{stem}_map.png"
+        if what == "colors":
+            return wire.encode(editing.colored(edit), "PNG"), f"{stem}_map_colors.png"
+        picture = self.paint(session, message)
+        if what == "result":
+            return wire.encode(picture, "PNG"), f"{stem}_edited.png"
+        with tempfile.TemporaryDirectory() as folder:
+            prepared.write_npz(Path(folder) / "face.npz", stored=("Image",), **editing.sample(edit, picture))
+            return (Path(folder) / "face.npz").read_bytes(), f"{stem}_edited.npz"
+
+
+def map_of(source: Face | FaceMap) -> FaceMap:
+    return source.map if isinstance(source, Face) else source

@@ -1,0 +1,108 @@
+// The edit: the open face, what is painted on its map, what is borrowed for it, and undo. All of it changes here alone.
+
+import {about} from "./about.js";
+import {OWN, pack, UNPAINTED, unpack} from "./grid.js";
+
+const MOST_UNDO = 80;
+
+export let face;         // {name, own: the regions of its map, colors, has: whether it has each region, photo}
+export let under;        // Uint8Array: the regions of the map under the paint, the face's own or a borrowed one
+export let doc;          // {face, map, grid, colors, identity}: names of faces, a Uint8Array, seven colours or nulls
+export let keep = true;  // whether the rest of the photograph stays
+let earlier = [], later = [];  // states to undo and to redo to
+
+// --- what it shows ---------------------------------------------------------------------------------------------------
+
+export const shown = i => doc.grid[i] < OWN ? doc.grid[i] : doc.grid[i] === OWN ? face.own[i] : under[i];
+
+export const colorOf = i => doc.colors[i] || face.colors[i];
+
+export const nameOf = name => /^\d+$/.test(name) ? "face " + name : "your picture";
+
+export const isEdited = () => doc.map || doc.identity || doc.colors.some(x => x) || doc.grid.some(x => x !== UNPAINTED);
+
+export const entry = () => ({...doc, grid: pack(doc.grid), colors: [...doc.colors]});  // as the browser keeps it
+
+export const request = () => ({...entry(), keep});  // as the server is asked
+
+export function needFace() {
+  if (!face) throw new Error("No face is open: take the photo of one first, or upload yours.");
+}
+
+// --- undo ------------------------------------------------------------------------------------------------------------
+
+export const snapshot = () => ({under, doc: {...doc, grid: doc.grid.slice(), colors: doc.colors.slice()}});
+
+export function pushUndo(state) {
+  earlier.push(state);
+  if (earlier.length > MOST_UNDO) earlier.shift();
+  later = [];
+}
+
+export const canUndo = () => earlier.length > 0;
+export const canRedo = () => later.length > 0;
+export const undo = () => goBetween(earlier, later);
+export const redo = () => goBetween(later, earlier);
+
+function goBetween(from, to) {  // whether there was somewhere to go
+  if (!from.length) return false;
+  to.push(snapshot());
+  ({under, doc} = from.pop());
+  return true;
+}
+
+// --- changes ---------------------------------------------------------------------------------------------------------
+
+const blank = () => ({face: face.name, map: null, grid: new Uint8Array(about.size ** 2).fill(UNPAINTED),
+                      colors: Array(7).fill(null), identity: null});
+
+export function openFace(newFace, kept, map) {  // kept: its edit, map: the one that this had borrowed; or null
+  face = newFace;
+  earlier = [];
+  later = [];
+  doc = blank();
+  under = face.own;
+  if (kept) restore(kept, map);
+}
+
+export function restore(kept, map) {
+  under = map ? map.own : face.own;
+  doc = {face: kept.face, map: kept.map, grid: unpack(kept.grid, about.size), colors: [...kept.colors],
+         identity: kept.identity};
+}
+
+export function startOver() {
+  doc = blank();
+  under = face.own;
+}
+
+export const put = (i, value) => { if (shown(i) !== value) doc.grid[i] = value; };  // a region over itself is no edit
+
+export const setGrid = grid => { doc.grid = grid; };
+
+export function mergeGrid(grid, base) {  // what grid changed of base; what was painted meanwhile stays
+  grid.forEach((value, i) => { if (value !== base[i]) doc.grid[i] = value; });
+}
+
+export function borrowMap(name, own) {
+  doc.map = name;
+  under = own;
+  doc.grid.fill(UNPAINTED);
+}
+
+export function returnMap(name, own) {  // a borrowed map that was gone is here again; whether the edit stands on it
+  for (const state of [...earlier, ...later]) if (state.doc.map === name) state.under = own;
+  if (doc.map !== name) return false;
+  under = own;
+  return true;
+}
+
+export function borrowColors(other) {
+  doc.colors = doc.colors.map((color, i) => other.has[i] ? other.colors[i] : color);
+}
+
+export const setColor = (i, color) => { doc.colors[i] = color; };
+
+export const borrowIdentity = name => { doc.identity = name; };
+
+export const setKeep = value => { keep = value; };

@@ -1,0 +1,50 @@
+// Open a face, and borrow from another.
+
+import {changed, change, endStroke, takeTurn} from "./changes.js";
+import {
+  borrowColors, borrowIdentity, borrowMap, doc, isEdited, mergeGrid, nameOf, needFace, openFace, request, returnMap,
+} from "./edit.js";
+import {stopPan} from "./pointer.js";
+import {showOriginal} from "./result.js";
+import {askFace, askMapIfThere, askRegion, toBitmap} from "./server.js";
+import {editOf} from "./storage.js";
+import {showPhoto} from "./surface.js";
+
+export async function open(name) {  // whether it is open: something newer may have been done meanwhile
+  const isNewest = takeTurn(), face = await askFace(name);
+  if (!face.photo) throw new Error("That is a map alone: it has no photograph.");
+  const picture = await toBitmap(new Blob([Uint8Array.from(atob(face.photo), c => c.charCodeAt(0))]));
+  const kept = editOf(name), map = kept && kept.map ? await askMapIfThere(kept.map) : null;
+  if (!isNewest()) return false;
+  endStroke();
+  stopPan();
+  openFace(face, kept, map);
+  showPhoto(picture);
+  showOriginal(picture);
+  const opened = nameOf(name), words = opened[0].toUpperCase() + opened.slice(1);
+  const rest = isEdited() ? ", with your edit as you left it." : ": paint on its map, or borrow from another face.";
+  changed(words + rest);
+  return true;
+}
+
+export async function borrow(what, name) {  // what: a region's name, "whole map", "colours" or "identity"
+  needFace();
+  const of = " of " + nameOf(name) + ".";
+  if (what === "identity") return change("Identity" + of, () => borrowIdentity(name));
+  const isNewest = takeTurn();
+  if (what === "whole map" || what === "colours") {
+    const other = await askFace(name);
+    if (!isNewest()) return;
+    if (what === "whole map") change("Map" + of, () => borrowMap(name, other.own));
+    else change("Colours" + of, () => borrowColors(other));
+    return;
+  }
+  const base = doc.grid.slice(), grid = await askRegion(request(), what, name);
+  if (isNewest()) change(what + of, () => mergeGrid(grid, base));
+}
+
+export function takeOwnMap(name, own) {  // it may have been gone, and what was painted over it goes on
+  endStroke();
+  if (returnMap(name, own)) changed("Your map is here again, and the edit goes on.");
+  else change("Your map.", () => borrowMap(name, own));
+}

@@ -1,0 +1,52 @@
+// Files that come and go: one's own photograph or label map, and what is downloaded.
+
+import {about} from "./about.js";
+import {takeTurn} from "./changes.js";
+import {face, needFace, request} from "./edit.js";
+import {at, make, say, tellFailure} from "./elements.js";
+import {open, takeOwnMap} from "./faces.js";
+import {ask, askFace} from "./server.js";
+
+export function listenToFiles() {
+  at("own-photo").addEventListener("change", tellFailure(event => takeFile(event.target, "photo")));
+  at("own-map").addEventListener("change", tellFailure(event => takeFile(event.target, "map")));
+  for (const button of document.querySelectorAll("button[data-download]")) {
+    button.addEventListener("click", tellFailure(() => face && download(button.dataset.download)));
+  }
+}
+
+async function takeFile(input, kind) {
+  const file = input.files[0];
+  input.value = "";
+  if (!file) return;
+  if (kind === "map") needFace();
+  if (file.size > about.maxBytes) {
+    throw new Error(file.name + " is larger than " + about.maxBytes / 1e6 + " MB: save it smaller.");
+  }
+  say("Reading " + file.name + " ...");
+  try {
+    await upload(file, kind);
+  } catch (error) { say("Not taken."); throw error; }
+}
+
+async function upload(file, kind) {
+  const isNewest = takeTurn(), late = file.name + " came after you had gone on: upload it again.";
+  const query = "?name=" + encodeURIComponent(file.name) + "&aligned=" + at("own-aligned").checked;
+  const {name, note} = await (await ask("upload/" + kind + query, file, "application/octet-stream")).json();
+  if (!isNewest()) throw new Error(late);
+  if (kind === "photo") {
+    if (!await open(name)) throw new Error(late);
+    return say("Your photo" + (note ? ", " + note : "") + ": paint on its map, or borrow from another face.");
+  }
+  const {own} = await askFace(name);
+  if (!isNewest()) throw new Error(late);
+  takeOwnMap(name, own);
+}
+
+async function download(what) {
+  const answer = await ask("download/" + what, request()), name = answer.headers.get("x-name");
+  const url = URL.createObjectURL(await answer.blob());
+  make("a", {href: url, download: name}).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+  say("Downloaded " + name + ".");
+}

@@ -1,0 +1,46 @@
+// The faces of the data folder, some at a time, and what a click on one takes.
+
+import {about} from "./about.js";
+import {at, make, makeButton, say, tellFailure} from "./elements.js";
+import {borrow, open} from "./faces.js";
+import {ask} from "./server.js";
+
+const OPEN = "photo, to edit it";
+
+let taking = "whole map";
+let gallery = null;  // {numbers, previous, next, place, count}, as Answers.faces() in facegan/editor/answers.py
+
+export function listenToGallery() {
+  for (const what of [OPEN, "whole map", ...about.names.slice(1), "colours", "identity"]) {
+    const radio = make("input", {type: "radio", name: "taking", checked: what === taking, autocomplete: "off"});
+    radio.addEventListener("change", () => {
+      taking = what;
+      say("A click on a face takes its " + what + ".");
+    });
+    at("taking").append(make("label", {}, radio, what));
+  }
+  at("previous-faces").addEventListener("click", tellFailure(() => gallery && showFaces(gallery.previous)));
+  at("next-faces").addEventListener("click", tellFailure(() => gallery && showFaces(gallery.next)));
+  at("go-to").addEventListener("submit", event => {
+    event.preventDefault();
+    goTo(at("go-to-number").valueAsNumber);
+  });
+}
+
+const goTo = tellFailure(async number => {
+  if (!Number.isNaN(number)) await showFaces(Math.min(999999999, Math.max(0, Math.round(number))));
+});
+
+export async function showFaces(start) {
+  gallery = await (await ask("faces?start=" + start)).json();
+  at("faces").replaceChildren(...gallery.numbers.map(faceButton));
+  const from = gallery.place + 1, to = gallery.place + gallery.numbers.length;
+  at("place").textContent = "Faces " + from + " to " + to + " of " + gallery.count;
+}
+
+function faceButton(k) {
+  const picture = make("img", {src: "editor/thumbnail/" + k, alt: "face", loading: "lazy"});
+  const button = makeButton({}, picture, " " + k), name = String(k);
+  button.addEventListener("click", tellFailure(() => taking === OPEN ? open(name) : borrow(taking, name)));
+  return button;
+}

@@ -1,0 +1,69 @@
+"""What was uploaded, in memory, for the session that uploaded it."""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+
+from facegan.editor.editing import Face, FaceMap
+from facegan.errors import BadInput
+
+
+class Gone(BadInput):
+    """An upload that this session does not have, or has no longer."""
+
+
+class UploadStore:
+    """Faces and maps by session and name. What was used last stays, up to a number and a size, until it lies idle.
+
+    A session has MOST_OF_ONE at most, so one page alone does not push out what others use. Who wants to can: a session
+    is any name that a request gives, and with enough of them all others' uploads go.
+    """
+
+    MOST_OF_ONE = 8
+
+    def __init__(self, most: int = 48, most_bytes: int = 200_000_000, idle: float = 4 * 3600, clock=time.monotonic):
+        """idle: seconds after its last use that an upload stays."""
+        self.most, self.most_bytes, self.idle, self.clock = most, most_bytes, idle, clock
+        self.entries: OrderedDict[tuple[str, str], tuple[Face | FaceMap, float]] = OrderedDict()  # least used first
+        self.lock = threading.Lock()
+
+    def add(self, session: str, upload: Face | FaceMap, content: bytes) -> str:
+        """Keep a face or a map for a session; the name to get it by. The same content has the same name there, so that
+        an edit goes on when its photograph is uploaded again."""
+        name = f"own-{hashlib.sha256(session.encode() + content).hexdigest()[:24]}"
+        with self.lock:
+            self.entries.pop((session, name), None)
+            self.entries[session, name] = upload, self.clock()
+            of_session = [key for key in self.entries if key[0] == session]
+            if len(of_session) > self.MOST_OF_ONE:
+                del self.entries[of_session[0]]
+            while len(self.entries) > self.most or self.bytes() > self.most_bytes:
+                self.entries.popitem(last=False)
+        return name
+
+    def get(self, session: str, name: str) -> Face | FaceMap:
+        """Raises Gone."""
+        self.forget_idle()
+        with self.lock:
+            if (session, name) not in self.entries:
+                raise Gone("what was uploaded is no longer here: upload it again, and its edits go on.")
+            upload, _ = self.entries[session, name]
+            self.entries[session, name] = upload, self.clock()
+            self.entries.move_to_end((session, name))
+            return upload
+
+    def forget_idle(self) -> None:
+        """Drop what was not used for too long."""
+        with self.lock:
+            for key, (_, last_use) in list(self.entries.items()):
+                if self.clock() - last_use > self.idle:
+                    del self.entries[key]
+
+    def bytes(self) -> int:
+        return sum(n_bytes(upload) for upload, _ in self.entries.values())
+
+
+def n_bytes(upload: Face | FaceMap) -> int:
+    masks, labels = upload.map if isinstance(upload, Face) else upload
+    return masks.nbytes + labels.nbytes + (upload.image.nbytes if isinstance(upload, Face) else 0)

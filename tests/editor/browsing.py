@@ -1,0 +1,157 @@
+"""What the tests do with the editor's page in a browser."""
+
+import base64
+import contextlib
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from editor.asking import S, decoded
+from facegan.editor import editing
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE = 60_000  # milliseconds; a busy machine is slow, not wrong
+REFUSED, GONE, ABORTED = "400 (Bad Request)", "410 (Gone)", "ERR_FAILED"
+"""What the browser's console says of a request."""
+
+
+@contextlib.contextmanager
+def opened(browser, served, *expected, **options):
+    """A page in a browser of its own, ready to paint; at the end it must have asked nobody else, and failed nowhere but
+    where the expected words say so."""
+    context, troubles = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options}), []
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
+    page.on("request", lambda r: r.url.startswith((served.address, "data:", "blob:")) or troubles.append(r.url))
+    page.goto(served.address)
+    ready(page)
+    yield page
+    context.close()
+    assert [text for text in troubles if not any(word in text for word in expected)] == []
+
+
+# --- wait -------------------------------------------------------------------------------------------------------------
+
+
+def wait_until(page, expression: str, value=None) -> None:
+    """Until an expression of JavaScript, or a function of the value, gives something true. page.wait_for_function()
+    would do the same by running text as code within the page, which the page's content security refuses."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(expression, value):
+        assert time.monotonic() < end, f"waited in vain for {expression} ({value})"
+        page.wait_for_timeout(20)
+
+
+def ready(page) -> None:
+    wait_until(page, "window.faceEditor && faceEditor.times.length > 0")
+    settle(page)
+
+
+def settle(page) -> None:
+    """Until the server has painted the newest edit."""
+    wait_until(page, "!faceEditor.state().busy")
+
+
+def wait_for_words(page, text: str) -> None:
+    wait_until(page, "text => document.getElementById('status').textContent === text", text)
+
+
+def wait_for_alert(page, text: str) -> None:
+    wait_until(page, "text => document.getElementById('alert').textContent.includes(text)", text)
+
+
+def wait_for_face(page, name: str) -> None:
+    wait_until(page, "name => faceEditor.state().face === name", name)
+
+
+# --- look -------------------------------------------------------------------------------------------------------------
+
+
+def words(page) -> str:
+    return page.locator("#status").text_content()
+
+
+def alert(page) -> str:
+    return page.locator("#alert").text_content()
+
+
+def state(page) -> dict:
+    """The edit on the page; "grid" and "shown" as (S, S) uint8."""
+    state = page.evaluate("faceEditor.state()")
+    state["shown"] = np.array(state["shown"], np.uint8).reshape(S, S)
+    state["grid"] = np.array(state["doc"]["grid"], np.uint8).reshape(S, S)
+    return state
+
+
+def result(page) -> np.ndarray:
+    """The painted result, (S, S, 3) uint8."""
+    settle(page)
+    text = page.evaluate("document.getElementById('result').toDataURL()")
+    return decoded(base64.b64decode(text.split(",")[1]))
+
+
+def edit_of(page, data: Path) -> editing.Edit:
+    """The edit on the page by the functions of editing.py."""
+    doc = state(page)["doc"]
+    edit = editing.begin(editing.read_face(data, int(doc["face"])))
+    if doc["map"]:
+        edit = editing.borrow_map(edit, editing.read_face(data, int(doc["map"])).map)
+    edit = replace(edit, grid=np.array(doc["grid"], np.uint8).reshape(S, S))
+    for name, color in zip(editing.NAMES[1:], doc["colors"], strict=True):
+        edit = editing.recolor(edit, name, editing.parse_color(color)) if color else edit
+    return editing.borrow_identity(edit, editing.read_face(data, int(doc["identity"]))) if doc["identity"] else edit
+
+
+# --- act --------------------------------------------------------------------------------------------------------------
+
+
+def stroke(page, *points, **options) -> None:
+    """Drag over the map; points (x, y) in its pixels."""
+    page.locator("#canvas").scroll_into_view_if_needed()
+    box = page.locator("#canvas").bounding_box()
+    places = [(box["x"] + x / S * box["width"], box["y"] + y / S * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down(**options)
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up(**options)
+
+
+def touch(page, event: str, finger: int, x: float, y: float) -> None:
+    """A pointer event of a finger; x and y as shares of the canvas."""
+    page.evaluate(
+        """([event, id, x, y]) => {
+          const canvas = document.getElementById("canvas"), box = canvas.getBoundingClientRect();
+          canvas.dispatchEvent(new PointerEvent(event, {pointerId: id, pointerType: "touch", bubbles: true,
+            cancelable: true, clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
+        }""",
+        [event, finger, x, y],
+    )
+
+
+def take(page, what: str, k: int) -> None:
+    """Click on face k to take something of it."""
+    page.get_by_label(what, exact=True).check()
+    page.locator("#faces").get_by_role("button", name=f"face {k}", exact=True).click()
+
+
+def hold_answer(page, path: str, action: Callable[[], None]) -> Callable[[], None]:
+    """Do an action whose answer waits until the returned function is called."""
+    held = []
+    page.route(path, lambda route: held.append(route), times=1)
+    action()
+    while not held:
+        page.wait_for_timeout(20)
+
+    def release():
+        held[0].continue_()
+        page.wait_for_timeout(500)
+        settle(page)
+
+    return release

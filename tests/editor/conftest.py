@@ -1,0 +1,59 @@
+"""A server of a tiny run, and a browser that shows its page."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from editor.asking import FACE, Served
+from editor.browsing import CHROMIUM, opened
+from facegan.editor.answers import Setup
+from facegan.editor.upload_store import UploadStore
+
+
+@pytest.fixture(scope="session")
+def editor_setup(trained, prepared_64) -> Setup:
+    """The editor with a tiny run. There is no parser, so it takes no photographs."""
+    import edit
+    import pix2pix
+
+    args = edit.Args(run=trained(pix2pix).run, data=prepared_64, parser=Path("no_parser"), sample=FACE)
+    return edit.page_setup(args, edit.restore(args))
+
+
+@pytest.fixture(scope="module")
+def served(editor_setup):
+    """The server, which notes when it paints."""
+    pytest.importorskip("starlette", reason="the page needs requirements-edit.txt")
+    pytest.importorskip("uvicorn", reason="the page needs requirements-edit.txt")
+    from facegan.editor import server
+
+    def paint(edit):
+        begin = time.monotonic()
+        time.sleep(served.slow)
+        served.paints.append((begin, time.monotonic()))
+        return editor_setup.paint(edit)
+
+    store = UploadStore(most=6)
+    with server.serving(replace(editor_setup, paint=paint), store) as port:
+        served = Served(port, editor_setup, store)
+        yield served
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(request, browser, served):
+    """The page, opened; the words of troubles that are expected of it are the fixture's parameter."""
+    with opened(browser, served, *getattr(request, "param", ())) as page:
+        yield page

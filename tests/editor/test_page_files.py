@@ -1,0 +1,93 @@
+"""Files on the page: what is uploaded, and what is downloaded."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import edit as script
+from editor.asking import FACE, S, as_png, decoded
+from editor.browsing import (
+    GONE,
+    REFUSED,
+    edit_of,
+    opened,
+    ready,
+    result,
+    settle,
+    state,
+    stroke,
+    wait_for_alert,
+    wait_for_words,
+    wait_until,
+)
+from facegan import prepared
+from facegan.editor import editing
+from facegan.regions import LABEL_REGION
+
+
+@pytest.mark.parametrize("page", [(REFUSED,)], indirect=True)
+def test_upload_of_a_map_and_of_what_is_none(page, prepared_64):
+    ids = np.zeros((S, S), np.uint8)
+    ids[10:50, 10:50] = 13
+    picture = {"name": "map.png", "mimeType": "image/png"}
+    page.get_by_label("Label map").set_input_files(picture | {"buffer": as_png(editing.full_labels(ids))})
+    wait_for_words(page, "Your map.")
+    np.testing.assert_array_equal(state(page)["shown"], LABEL_REGION[ids])
+    page.get_by_label("Label map").set_input_files(picture | {"buffer": as_png(np.full((64, 64), 30))})
+    wait_for_alert(page, "map.png has the id 30")
+    page.get_by_label("Photo", exact=True).set_input_files({"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"x"})
+    wait_for_alert(page, "python parse_face.py --train")
+    np.testing.assert_array_equal(state(page)["shown"], LABEL_REGION[ids])
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download map (ids)").click()
+    np.testing.assert_array_equal(decoded(download.value.path().read_bytes())[..., 0], editing.full_labels(ids))
+
+
+def test_upload_of_a_photograph(browser, trained, prepared_64, raw, served, monkeypatch):
+    """Parsed by looking its map up, and nobody else's."""
+    true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
+    monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
+    monkeypatch.setattr(script.parsers, "label_map", lambda network, photo: true)
+    photo = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": (raw / "CelebA-HQ-img" / "1.jpg").read_bytes()}
+    with opened(browser, served) as page:
+        page.get_by_label("it is cut as CelebA-HQ's photos already").check()
+        page.get_by_label("Photo", exact=True).set_input_files(photo)
+        wait_until(page, "faceEditor.state().face.startsWith('own-')")
+        np.testing.assert_array_equal(result(page), editing.read_face(prepared_64, 1).image)
+        stroke(page, (20, 20), (40, 40))
+        settle(page)
+        mine = state(page)["face"]
+        page.reload()
+        ready(page)
+        with opened(browser, served, GONE) as other:
+            answer = other.evaluate(
+                """async ([name, session]) => (await fetch("/editor/show/" + name, {method: "POST", body: "{}",
+                   headers: {"x-session": session}})).status""",
+                [mine, "u" * 32],
+            )
+            assert answer == 410
+            assert state(other)["face"] == str(FACE)
+
+
+def test_download_of_everything(page, prepared_64, tmp_path):
+    stroke(page, (20, 20), (40, 40))
+    page.get_by_label("Colour of skin", exact=True).fill("#336699")
+    shown, edit = result(page), edit_of(page, prepared_64)
+    files = {}
+    for what in ("result", "map (ids)", "map (colours)", "sample (.npz)"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Download {what}").click()
+        files[what] = download.value.path().read_bytes()
+        assert download.value.suggested_filename.startswith(f"face_{FACE}")
+    np.testing.assert_array_equal(decoded(files["result"]), shown)
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(io.BytesIO(files["map (ids)"]))), editing.full_labels(editing.labels(edit))
+    )
+    np.testing.assert_array_equal(decoded(files["map (colours)"]), editing.colored(edit))
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "0.npz").write_bytes(files["sample (.npz)"])
+    image, masks = prepared.read_npz(tmp_path / "samples" / "0.npz", Image=(S, S, 3), Masks=(S, S, 7))
+    np.testing.assert_array_equal(image, shown)
+    np.testing.assert_array_equal(masks, edit.masks)

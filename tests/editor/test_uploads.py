@@ -1,0 +1,65 @@
+"""Pictures that somebody hands in: which are taken, and what is said of the others."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from editor.asking import as_png
+from facegan import regions
+from facegan.editor import editing, uploads, wire
+from facegan.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not a picture"),
+        (b"GIF89a" + bytes(100), "not a picture"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "not a picture|damaged"),
+        (as_png(np.full((512, 512), 19)), "id 19; CelebAMask-HQ's are 0..18"),
+        (as_png(np.full((512, 512), 255)), "id 255"),
+        (as_png(np.zeros((512, 512))), "all background"),
+        (as_png(np.ones((512, 256))), "square"),
+        (as_png(np.full((64, 64, 3), (1, 2, 3))), "colours that are not CelebAMask-HQ's"),
+        (as_png(np.ones((512, 512)))[:-60], "damaged"),
+    ],
+)
+def test_a_label_map_that_cannot_be_one_is_refused_with_the_reason(content, said):
+    with pytest.raises(BadInput, match=said):
+        uploads.label_map(content, "map.png")
+
+
+def test_pixels_are_counted_before_anything_is_decoded():
+    """A PNG whose header says 60,000 x 60,000, and which holds nothing."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    for side in (8000, 60000):
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+        bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+        with pytest.raises(BadInput, match=r"million pixels|exceeds limit"):
+            uploads.photo(bomb, "bomb.png", aligned=True)
+    with pytest.raises(BadInput, match="larger than 20 MB"):
+        uploads.photo(bytes(20_000_001), "large.jpg", aligned=True)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_a_label_map_that_may_have_lost_something_is_refused(form):
+    """A lossy picture of ids 1 and 2 would still be ids, of other places."""
+    with pytest.raises(BadInput, match=f"map is a {form}: save the label map as PNG"):
+        uploads.label_map(wire.encode(np.ones((512, 512), np.uint8), form), "map")
+
+
+def test_a_label_map_of_another_size_or_with_a_palette_of_the_datasets_colours_is_taken():
+    ids = np.random.default_rng(0).integers(0, 19, (64, 64), np.uint8)
+    small = uploads.label_map(as_png(ids), "small.png")
+    np.testing.assert_array_equal(small, editing.full_labels(ids))
+    palette = Image.fromarray(regions.LABEL_COLORS[ids]).quantize(19)
+    file = io.BytesIO()
+    palette.save(file, "PNG")
+    np.testing.assert_array_equal(uploads.label_map(file.getvalue(), "palette.png"), small)

@@ -1,0 +1,149 @@
+"""edit.py: edits from the command line, one's own photograph, the example of docs/editor.md."""
+
+import csv
+import functools
+import re
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import edit as script
+import pix2pix
+import pix2pix_rec
+import pix2pix_v2
+from facegan import prepared
+from facegan.editor import editing
+
+S = 64
+
+
+def test_the_example_of_the_editor_page_runs(trained, prepared_64, root, monkeypatch):
+    (example,) = re.findall(
+        r"```python\n(import edit\n.*?)```", (root / "docs" / "editor.md").read_text("utf-8"), re.DOTALL
+    )
+    monkeypatch.setattr(script, "Args", functools.partial(script.Args, run=trained(pix2pix).run, data=prepared_64))
+    names = {}
+    exec(example.replace("(12, 57)", "(8, 1)"), names)
+    assert names["picture"].shape == (S, S, 3)
+    assert not np.array_equal(names["changed"].colors, names["face"].colors)
+
+
+# --- command line -----------------------------------------------------------------------------------------------------
+
+
+def test_edits_from_the_command_line_are_those_of_the_functions(trained, prepared_64, call, tmp_path):
+    run = trained(pix2pix).run
+    flags = ("--run", run, "--data", prepared_64, "--sample", 8)
+    files = [tmp_path / name for name in ("edited.png", "map.png", "sample.npz")]
+    outcome = call(
+        script, *flags, "--borrow", "hair:1", "colors:2", "--color", "hair=#8a3b1f",
+        "--out", files[0], "--save-map", files[1], "--save-sample", files[2],
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    faces = {k: editing.read_face(prepared_64, k) for k in (8, 1, 2)}
+    edit = editing.borrow_region(editing.begin(faces[8]), faces[1].map, "hair")
+    edit = editing.recolor(editing.borrow_colors(edit, faces[2]), "hair", editing.parse_color("#8a3b1f"))
+    paint = script.painter(script.restore(script.Args(run=run, data=prepared_64)))
+    picture = editing.composite(edit, paint(edit))
+    np.testing.assert_array_equal(np.asarray(Image.open(files[0])), picture)
+    np.testing.assert_array_equal(np.asarray(Image.open(files[1])), editing.full_labels(editing.labels(edit)))
+    (masks,) = prepared.read_npz(files[2], Masks=(S, S, 7))
+    np.testing.assert_array_equal(masks, edit.masks)
+    changed = call(script, *flags, "--borrow", "map:1", "--no-keep", "--out", files[0], "--label-map", files[1])
+    assert changed.status == 0, changed.err
+
+
+def test_a_whole_map_without_keeping_is_what_test_calls_manipulated(trained, prepared_64):
+    tiny = trained(pix2pix)
+    with (tiny.results / "results.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    face, other = (editing.read_face(prepared_64, int(row[name])) for name in ("k", "map_k"))
+    edit = editing.borrow_map(editing.begin(face), other.map)
+    picture = script.painter(script.restore(script.Args(run=tiny.run, data=prepared_64)))(edit)
+    man = np.asarray(Image.open(tiny.results / f"{row['k']}_man.png")) / 255
+    assert np.abs(picture - man).max() < 0.01
+
+
+@pytest.mark.parametrize("other", [pix2pix_v2, pix2pix_rec], ids=lambda other: other.__name__)
+def test_runs_of_the_other_scripts_edit_too(other, trained, prepared_64, call, tmp_path):
+    """pix2pix_rec.py's generator sees the photograph as well."""
+    out = tmp_path / "edited.png"
+    flags = ("--run", trained(other).run, "--data", prepared_64, "--sample", 8, "--borrow", "mouth:1")
+    outcome = call(script, *flags, "--out", out)
+    assert outcome.status == 0, outcome.err
+    assert Image.open(out).size == (S, S)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--out", "x.png"), "--sample NUMBER or --photo PICTURE"),
+        (("--sample", 999, "--out", "x.png"), "no face 999 in .*0 to 9"),
+        (("--sample", 8, "--borrow", "hair:77", "--out", "x.png"), "--borrow hair:77: no face 77"),
+        (("--sample", 8, "--borrow", "hair:../1", "--out", "x.png"), "no face ../1"),
+        (("--sample", 8, "--borrow", "ears:1", "--out", "x.png"), "cannot borrow 'ears'"),
+        (("--sample", 8, "--color", "hat=#000000", "--out", "x.png"), "the regions are skin, eyes"),
+        (("--sample", 8, "--color", "hair=red", "--out", "x.png"), "'red' is no colour"),
+        (("--sample", 8, "--borrow", "hair:1"), "--out edited.png"),
+        (("--sample", 8, "--no-keep"), "--out edited.png"),
+        (("--aligned",), "--out edited.png"),
+        (("--sample", 8, "--aligned", "--out", "x.png"), "--aligned says how --photo PICTURE is cut"),
+        (("--sample", 8, "--out", "x.jpg"), "the result is a .png"),
+        (("--sample", 8, "--out", "nowhere/x.png"), "no folder nowhere"),
+        (("--photo", "me.jpg", "--out", "x.png"), "no file me.jpg"),
+        (("--sample", 8, "--label-map", __file__, "--out", "x.png"), "not a picture"),
+        (
+            ("--sample", 8, "--out", "x.png", "--run", "no_run"),
+            "no trained run in no_run: make one with `python pix2pix",
+        ),
+        (("--run", "no_run"), "no trained run in no_run: make one with `python pix2pix.py --train"),
+        (("--data", "no_data"), "no samples in no_data: run `python data/make_sample.py`"),
+    ],
+)
+def test_bad_flags_end_with_a_sentence(prepared_64, call, monkeypatch, tmp_path, flags, said):
+    monkeypatch.chdir(tmp_path)
+    data = () if "--data" in flags else ("--data", prepared_64)
+    outcome = call(script, *data, *flags)
+    assert outcome.status == 1
+    assert outcome.err.startswith("error: ")
+    assert re.search(said, outcome.err), outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_its_packages_the_page_says_what_to_install(trained, prepared_64, call, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "facegan.editor.server", raising=False)
+    monkeypatch.delattr("facegan.editor.server", raising=False)
+    outcome = call(script, "--data", prepared_64, "--run", trained(pix2pix).run)
+    assert outcome.status == 1
+    assert "pip install -r requirements-edit.txt" in outcome.err
+
+
+def test_a_photograph_without_a_parser_names_the_command(prepared_64, call, raw, tmp_path):
+    photo = raw / "CelebA-HQ-img" / "0.jpg"
+    outcome = call(script, "--data", prepared_64, "--parser", tmp_path, "--photo", photo, "--out", tmp_path / "x.png")
+    assert outcome.status == 1
+    assert f"python parse_face.py --train --data {prepared_64} --size 64 --run {tmp_path}`" in outcome.err
+
+
+def test_an_own_photograph_is_prepared_as_the_scripts_do(prepared_64, raw, monkeypatch):
+    """With its true map in place of a parser's, a photograph that is cut already becomes the sample it is prepared
+    as."""
+    true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
+    monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
+    monkeypatch.setattr(script.parsers, "label_map", lambda network, photo: true)
+    args = script.Args(data=prepared_64)
+    content = (raw / "CelebA-HQ-img" / "1.jpg").read_bytes()
+    face, _ = script.own_photo(args, content, "me.jpg", aligned=True)
+    prepared_face = editing.read_face(prepared_64, 1)
+    np.testing.assert_array_equal(face.image, prepared_face.image)
+    np.testing.assert_array_equal(face.map.labels, prepared_face.map.labels)
+    np.testing.assert_allclose(face.face_id, prepared_face.face_id, atol=1e-6)
+    for detected in (True, False):
+        monkeypatch.setattr(
+            script.face_recognition, "face_id", lambda image, found=detected: (face.face_id, found, None)
+        )
+        _, note = script.own_photo(args, content, "me.jpg", aligned=True)
+        assert ("no face was detected" in note) is not detected
