@@ -91,11 +91,11 @@ def main() -> int:
         part=args.shard,
         made_from=args.data / "samples",
     )
-    there = prepared.indices(args.data, "color_masks")
+    numbers = prepared.indices(args.data, "color_masks")
     if args.png:
-        add_missing_pngs(args.data, jobs.shard(there, args.shard))
-    if args.show and there:
-        show(args.data, there[: args.show])
+        add_missing_pngs(args.data, jobs.shard(numbers, args.shard))
+    if args.show and numbers:
+        show(args.data, numbers[: args.show])
     return status
 
 

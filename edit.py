@@ -96,9 +96,9 @@ def painter(run: export.Run) -> Callable[[Edit], np.ndarray]:
     graph = tf.function(lambda inputs: model(inputs, training=False)["picture"], reduce_retracing=True)
 
     def paint(edit: Edit) -> np.ndarray:
-        known = editing.inputs(edit)
+        inputs = editing.inputs(edit)
         with lock:  # two at once would only take turns on the same cores
-            return graph({name: known[name] for name in model.input})[0].numpy()
+            return graph({name: inputs[name] for name in model.input})[0].numpy()
 
     graph({name: tf.zeros((1, *x.shape[1:])) for name, x in model.input.items()})
     return paint
@@ -134,8 +134,8 @@ def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Fac
     """
     network = parser(args)
     photo, note = uploads.photo(content, name, aligned)
-    seen = align.resized(photo, network.input_shape[1] / len(photo)).astype(np.float32) / 255
-    labels = parsers.label_map(network, seen)
+    small = align.resized(photo, network.input_shape[1] / len(photo)).astype(np.float32) / 255
+    labels = parsers.label_map(network, small)
     if not labels.any():
         raise BadInput(f"{name}: the parser finds no part of a face in it.")
     image = align.resized(photo, prepared.describe(args.data)["size"] / len(photo))
@@ -171,13 +171,13 @@ def edit_by_flags(args: Args) -> Edit:
     if args.label_map:
         labels = uploads.label_map(uploads.read(args.label_map), str(args.label_map))
         edit = editing.borrow_map(edit, own_map(args, labels))
-    for asked in args.borrow:
-        what, _, number = asked.partition(":")
-        edit = editing.borrow(edit, face_at(args, number, f"--borrow {asked}"), what)
-    for asked in args.color:
-        region, _, color = asked.partition("=")
+    for loan in args.borrow:
+        what, _, number = loan.partition(":")
+        edit = editing.borrow(edit, face_at(args, number, f"--borrow {loan}"), what)
+    for wish in args.color:
+        region, _, color = wish.partition("=")
         if region not in regions.REGIONS:
-            raise BadInput(f"--color {asked}: write REGION=#rrggbb; the regions are {', '.join(regions.REGIONS)}.")
+            raise BadInput(f"--color {wish}: write REGION=#rrggbb; the regions are {', '.join(regions.REGIONS)}.")
         edit = editing.recolor(edit, region, editing.parse_color(color))
     return edit
 
@@ -236,7 +236,7 @@ def check_flags(args: Args) -> None:
         raise BadInput(f"--save-sample {args.save_sample}: the edited face is an .npz.")
     alone = [args.photo, args.label_map, args.borrow, args.color, args.save_map, args.save_sample, args.aligned]
     if not args.out and (any(alone) or not args.keep):
-        raise BadInput("say where the result goes, --out edited.png; without it a page opens, where all this is there.")
+        raise BadInput("say where the result goes, --out edited.png; without it a page opens, which does all this.")
     if args.aligned and not args.photo:
         raise BadInput("--aligned says how --photo PICTURE is cut: name one.")
     for path in (args.out, args.save_map, args.save_sample):

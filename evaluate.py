@@ -324,7 +324,7 @@ def version(package: str) -> str | None:
 
 
 def evaluate(args: Args, results: Results) -> dict:
-    """Measure one folder and write everything; scores.json last, so that it is there only when all of it is."""
+    """Measure one folder and write everything; scores.json last, so that it exists only when everything does."""
     out = args.out or results.folder / "evaluation"
     judge, paths, left_out = load_judges(args, results)
     out.mkdir(parents=True, exist_ok=True)

@@ -232,18 +232,18 @@ def difference(run: Run, loaded: Loaded) -> float:
     one alone."""
     batch = random_faces(run.args.size)
     expected = run.script.paint(run.args, run.generator, {name: tf.constant(x) for name, x in batch.items()})["rec"]
-    known = {
+    inputs = {
         "masks": (batch["bits"][..., None] >> np.arange(len(REGIONS)) & 1).astype(np.float32),
         "colors": batch["colors"],
         "face_id": batch["face_id"],
         "photo": batch["image"].astype(np.float32) / 255,
     }
-    together = loaded.paint({name: known[name] for name in loaded.inputs})
-    alone = loaded.paint({name: known[name][:1] for name in loaded.inputs})
+    together = loaded.paint({name: inputs[name] for name in loaded.inputs})
+    alone = loaded.paint({name: inputs[name][:1] for name in loaded.inputs})
     return float(np.max([np.abs(together - expected).max(), np.abs(alone - expected[:1]).max()]))
 
 
-def describe(run: Run, loaded: Loaded, found: float) -> dict:
+def describe(run: Run, loaded: Loaded, error: float) -> dict:
     """What a person must know to use the export in some years."""
     flags = files.read_json(run.args.run / "args.json")
     return {
@@ -255,7 +255,7 @@ def describe(run: Run, loaded: Loaded, found: float) -> dict:
         "regions": {region: ", ".join(parts) for region, parts in REGIONS.items()},
         "trained by": {name: x for name, x in flags.items() if name != "data"},
         "step": run.step,
-        "largest difference to the run": found,
+        "largest difference to the run": error,
         "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "commit": runs.git_commit(),
         **{name: metadata.version(name) for name in ("tensorflow", "keras")},
@@ -285,7 +285,7 @@ def scratch(out: Path):
 
 
 def put(new: Path, path: Path) -> None:
-    """Move a finished export to its place; a folder that is there makes room first, and goes only afterwards."""
+    """Move a finished export to its place; an existing folder is moved aside first and removed only afterwards."""
     old = path.with_name(f".{path.name}.old")
     if path.is_dir():
         shutil.rmtree(old, ignore_errors=True)
@@ -300,7 +300,7 @@ def export(args: Args, run: Run, form: Format) -> None:
     path = out / form.file
     is_export = (path / "saved_model.pb").exists() if args.format == "savedmodel" else path.is_file()
     if path.exists() and not is_export:
-        raise BadInput(f"{path} is there and is no export: name another folder with --out.")
+        raise BadInput(f"{path} exists and is no export: name another folder with --out.")
     with scratch(out) as folder:
         new = folder / form.file
         try:
@@ -308,11 +308,11 @@ def export(args: Args, run: Run, form: Format) -> None:
         except tf.errors.OpError as error:
             raise BadInput(f"cannot write {path} ({devices.reason(error)}); what was there is kept.") from None
         loaded = form.load(new)
-        found = difference(run, loaded)
-        if not found <= LIMIT:  # NaN neither
-            raise BadInput(f"{path} would paint otherwise than the run: max difference {found:.1e}, allowed {LIMIT}.")
+        error = difference(run, loaded)
+        if not error <= LIMIT:  # NaN neither
+            raise BadInput(f"{path} would paint otherwise than the run: max difference {error:.1e}, allowed {LIMIT}.")
         about = folder / f"{form.file}.json"
-        about.write_text(json.dumps(describe(run, loaded, found), indent=2) + "\n", encoding="utf-8")
+        about.write_text(json.dumps(describe(run, loaded, error), indent=2) + "\n", encoding="utf-8")
         put(new, path)
         put(about, out / about.name)
     paths = [path, *path.rglob("*")]
@@ -320,7 +320,7 @@ def export(args: Args, run: Run, form: Format) -> None:
     print(f"{path}: {size / 1e6:.1f} MB, {Path(run.script.__file__).name}, step {run.step}")
     for kind, shapes in (("takes", loaded.inputs), ("returns", loaded.outputs)):
         print(kind, ", ".join(f"{name} {shape}" for name, shape in in_words(shapes).items()))
-    print(f"max difference to the run {found:.1e}")
+    print(f"max difference to the run {error:.1e}")
 
 
 def main() -> None:

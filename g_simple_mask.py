@@ -79,7 +79,7 @@ def main() -> int:
         source=str(args.source.resolve()),
         layout=layout,
         resample=args.resample,
-        **({"regions": args.regions} if exclusive else {}),  # folders of before the flag do not say that they overlap
+        **({"regions": args.regions} if exclusive else {}),  # folders prepared before this flag existed do not name it
     )
     print(f"{args.source}: {len(faces)} faces, {'a file for each part' if layout == 'parts' else 'merged label maps'}")
     return jobs.run(

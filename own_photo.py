@@ -49,8 +49,8 @@ def add(args: Args, size: int, faces: list[dict]) -> None:
                 continue
             own_photos.record(args.out, k, face, parser)
             prepare(args.out, size, own_photos.write_raw(args.out, k, face))
-            shown = args.out / f"{k}_parts.png"
-            print(f"{face['path']} is face {k} of {args.out}; {face['note']}{shown} shows its parts")
+            parts = args.out / f"{k}_parts.png"
+            print(f"{face['path']} is face {k} of {args.out}; {face['note']}{parts} shows its parts")
 
 
 def prepare(out: Path, size: int, face: celebamask.RawFace) -> None:

@@ -112,17 +112,17 @@ def draw_changes(args: Args, rng: np.random.Generator, n: int) -> np.ndarray:
     Half of the backgrounds are black, because the GANs paint no background and evaluate.py asks for the parts of what
     they painted, while a person's own photograph has one. The variations cover an alignment that is some per cent off.
     """
-    drawn = dict.fromkeys(augment.CHANGES, np.zeros(n))
-    drawn["flip"] = rng.random(n) < (0.5 if args.flip else 0)
-    drawn["black"] = rng.random(n) < args.black
-    drawn["soften"] = np.where(rng.random(n) < args.soften, rng.uniform(0, 1, n), 0)  # up to a quarter of the size
+    changes = dict.fromkeys(augment.CHANGES, np.zeros(n))
+    changes["flip"] = rng.random(n) < (0.5 if args.flip else 0)
+    changes["black"] = rng.random(n) < args.black
+    changes["soften"] = np.where(rng.random(n) < args.soften, rng.uniform(0, 1, n), 0)  # up to a quarter of the size
     if args.vary:
-        drawn["angle"] = rng.normal(0, 0.07, n)  # radians
-        drawn["scale"] = rng.normal(0, 0.08, n)  # of the logarithm
-        drawn["across"], drawn["down"] = rng.normal(0, 0.03, (2, n))  # of the side
-        drawn["gain"], drawn["gamma"] = rng.normal(0, 0.15, (2, n))
-        drawn["red"], drawn["green"], drawn["blue"] = rng.normal(0, 0.05, (3, n))
-    return np.stack([drawn[name] for name in augment.CHANGES], 1).astype(np.float32)
+        changes["angle"] = rng.normal(0, 0.07, n)  # radians
+        changes["scale"] = rng.normal(0, 0.08, n)  # of the logarithm
+        changes["across"], changes["down"] = rng.normal(0, 0.03, (2, n))  # of the side
+        changes["gain"], changes["gamma"] = rng.normal(0, 0.15, (2, n))
+        changes["red"], changes["green"], changes["blue"] = rng.normal(0, 0.05, (3, n))
+    return np.stack([changes[name] for name in augment.CHANGES], 1).astype(np.float32)
 
 
 def batches(records: pipeline.LabelRecords, numbers, changes, batch_size: int, mend: bool = False) -> tf.data.Dataset:
@@ -202,13 +202,13 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 def dice_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """1 - the soft Dice coefficient (Milletari et al., 3DV 2016), the mean over the parts that a face has, then over
     faces: an eye of 40 pixels counts as much as the hair. labels (B, S, S) int32, logits (B, S, S, 19)."""
-    given = tf.one_hot(labels, labelmaps.IDS, dtype=logits.dtype)  # (B, S, S, 19)
-    found = tf.nn.softmax(logits)
-    both = tf.reduce_sum(given * found, (1, 2))  # (B, 19)
-    area = tf.reduce_sum(given, (1, 2))
-    dice = (2 * both + 1) / (area + tf.reduce_sum(found, (1, 2)) + 1)
-    there = tf.cast(area > 0, logits.dtype)
-    return 1 - tf.reduce_mean(tf.reduce_sum(dice * there, -1) / tf.reduce_sum(there, -1))
+    truth = tf.one_hot(labels, labelmaps.IDS, dtype=logits.dtype)  # (B, S, S, 19)
+    probability = tf.nn.softmax(logits)
+    both = tf.reduce_sum(truth * probability, (1, 2))  # (B, 19)
+    area = tf.reduce_sum(truth, (1, 2))
+    dice = (2 * both + 1) / (area + tf.reduce_sum(probability, (1, 2)) + 1)
+    exists = tf.cast(area > 0, logits.dtype)
+    return 1 - tf.reduce_mean(tf.reduce_sum(dice * exists, -1) / tf.reduce_sum(exists, -1))
 
 
 def accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -255,7 +255,7 @@ def train(args: Args) -> None:
     every = np.concatenate([train_numbers, test_numbers])
     records = pipeline.LabelRecords(args.data, every, args.size, args.cache)
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
-    shown = shown_batch(records, faces)
+    sample_faces = shown_batch(records, faces)
 
     with loop.training(args, train_numbers, test_numbers) as training:
         with devices.strategy().scope():
@@ -272,7 +272,7 @@ def train(args: Args) -> None:
                 if training.stopped:
                     break
             if training.epoch_ended and devices.is_chief():
-                training.show(grid(parse(state.average, shown), captions))
+                training.show(grid(parse(state.average, sample_faces), captions))
         # a kill may have come between a checkpoint and this
         if devices.is_chief() and not has_weights(args.run, state.average.get_weights()):
             write_parser(args.run, whole, state.average)
@@ -298,11 +298,11 @@ def has_weights(run: Path, weights: list[np.ndarray]) -> bool:
     """Whether run/parser.keras can be read and has these. Then it stays: what it judged names it by its checksum, and
     Keras writes the date into it."""
     try:
-        kept = parsers.load(run).get_weights()
+        values = parsers.load(run).get_weights()
     except BadInput:
         return False
     weights = [weight.astype(np.float32) for weight in weights]
-    return len(kept) == len(weights) and all(map(np.array_equal, kept, weights))
+    return len(values) == len(weights) and all(map(np.array_equal, values, weights))
 
 
 def shown_batch(records, faces: list[np.ndarray]) -> dict:
@@ -328,10 +328,10 @@ ROWS = {"parsed": "found", "given": "label map", "real": "photograph"}
 
 def parse(parser: keras.Model, batch: dict) -> dict[str, np.ndarray]:
     """The pictures of ROWS, each (B, S, S, 3) in 0..1, and the found and given label maps, (B, S, S)."""
-    photo, given = batch["image"].numpy(), batch["labels"].numpy()
-    found = parser(batch["image"], training=False).numpy().argmax(-1)
-    over = {name: labelmaps.over_photo(photo, labels) for name, labels in (("parsed", found), ("given", given))}
-    return {**over, "real": photo, "found_labels": found, "given_labels": given}
+    photo, truth = batch["image"].numpy(), batch["labels"].numpy()
+    prediction = parser(batch["image"], training=False).numpy().argmax(-1)
+    over = {name: labelmaps.over_photo(photo, labels) for name, labels in (("parsed", prediction), ("given", truth))}
+    return {**over, "real": photo, "found_labels": prediction, "given_labels": truth}
 
 
 def grid(parsed: dict[str, np.ndarray], captions: list[str]) -> np.ndarray:
@@ -365,7 +365,7 @@ def test(args: Args) -> None:
         for batch in batches(records, numbers, unchanged(numbers), args.batch_size):
             parsed = parse(parser, batch)
             pairs = zip(parsed["given_labels"], parsed["found_labels"], strict=True)
-            confusions = np.stack([labelmaps.confusion(given, found) for given, found in pairs])
+            confusions = np.stack([labelmaps.confusion(truth, prediction) for truth, prediction in pairs])
             results.add(parsed, {"k": batch["k"].numpy()} | scores(confusions))
             total = total + confusions.sum(0)
         scored = {**about, "faces": len(numbers), **labelmaps.summary(total)}

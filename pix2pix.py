@@ -51,16 +51,16 @@ class Args(runs.TrainingArgs):
     identity: Weight = 15.0
     """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
     identity_sees: Literal["light", "color"] = "light"
-    """light: that loss sees light and shade alone, in the colours asked for; color: all, and paints coloured lines"""
+    """light: that loss sees only light and shade, in the colour map's colours; color: all, and paints coloured lines"""
     perceptual: Weight = 30.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
     color_consistency: Weight = 30.0
-    """weight of the difference between each region's mean colour in the painted pictures and the one asked for.
+    """weight of the difference between each region's mean colour in the painted pictures and the given one.
     Published: 0"""
     push: bool = True
     """push the manipulated picture away from the photograph where the maps differ, as published"""
     map_consistency: Weight = 0.0
-    """weight of the cross-entropy between the map asked for and what a frozen parser, --parser, finds in the
+    """weight of the cross-entropy between the second map and the regions that a frozen parser, --parser, finds in the
     manipulated picture"""
     parser: Annotated[Path, Needs("map_consistency")] = Path("runs/parse_face")
     """run of parse_face.py, for --map-consistency"""
@@ -260,8 +260,8 @@ def map_consistency_loss(parser: keras.Model, picture: tf.Tensor, masks: tf.Tens
     parts = tf.nn.softmax(parser(picture, training=False))  # (B, S, S, 19), in float32 as the parser is
     part_to_region = tf.one_hot(LABEL_REGION, len(REGIONS) + 1)  # (19, 8), background first
     regions = tf.cast(tf.matmul(parts, part_to_region), masks.dtype)  # (B, S, S, 8)
-    wanted = tf.concat([1 - tf.reduce_max(masks, -1, keepdims=True), masks], -1)  # (B, S, S, 8)
-    return -tf.reduce_mean(tf.math.log(tf.reduce_sum(regions * wanted, -1) + 1e-3))
+    map_regions = tf.concat([1 - tf.reduce_max(masks, -1, keepdims=True), masks], -1)  # (B, S, S, 8)
+    return -tf.reduce_mean(tf.math.log(tf.reduce_sum(regions * map_regions, -1) + 1e-3))
 
 
 def color_loss(picture: tf.Tensor, masks: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
@@ -388,7 +388,7 @@ def train(args: Args) -> None:
     pool = train_numbers if args.second_map == "split" else every
     records = pipeline.Records(args.data, every, args.size, args.cache)
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
-    shown = shown_batch(records, faces)
+    sample_faces = shown_batch(records, faces)
 
     with loop.training(args, train_numbers, test_numbers) as training:
         with devices.strategy().scope():
@@ -403,7 +403,7 @@ def train(args: Args) -> None:
                 if training.stopped:
                     break
             if training.epoch_ended and devices.is_chief():
-                training.show(grid(paint(args, state.average, shown), captions))
+                training.show(grid(paint(args, state.average, sample_faces), captions))
 
 
 def shown_batch(records, faces: list[np.ndarray]) -> dict:

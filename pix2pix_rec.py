@@ -58,7 +58,7 @@ class Args(runs.TrainingArgs):
     identity: Weight = 15.0
     """weight of the squared distance of the reconstruction to the person, by dlib's descriptor. Published: 0"""
     identity_sees: Literal["light", "color"] = "light"
-    """light: that loss sees light and shade alone, in the colours asked for; color: all, and paints coloured lines"""
+    """light: that loss sees only light and shade, in the colour map's colours; color: all, and paints coloured lines"""
     perceptual: Weight = 30.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
 
@@ -337,7 +337,7 @@ def train(args: Args) -> None:
     every = np.concatenate([train_numbers, test_numbers])
     records = pipeline.Records(args.data, every, args.size, args.cache)
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
-    shown = shown_batch(records, faces)
+    sample_faces = shown_batch(records, faces)
 
     with loop.training(args, train_numbers, test_numbers) as training:
         with devices.strategy().scope():
@@ -352,7 +352,7 @@ def train(args: Args) -> None:
                 if training.stopped:
                     break
             if training.epoch_ended and devices.is_chief():
-                training.show(grid(paint(args, state.average, shown), captions))
+                training.show(grid(paint(args, state.average, sample_faces), captions))
 
 
 def shown_batch(records, faces: list[np.ndarray]) -> dict:

@@ -4,10 +4,10 @@
     python pix2pix_v2.py --train --published --run runs/v2-published   # the recipe as published
 
 What differs from pix2pix.py: the discriminator has two heads, a colour map of S/8 and one real/fake score for the whole
-image, instead of patches; the generator's manipulated picture is asked to show the discriminator the colour map that
-was asked for, instead of agreeing with the photograph where both maps do. Everything else is pix2pix.py, line by line:
-Args, dataset, Generator, Discriminator, losses, train_step, train, test. B is the batch, S the working size; pictures
-are 0..1 everywhere.
+image, instead of patches; it must find the second map's colours again in the generator's manipulated picture, which
+need not agree with the photograph where both maps do. Everything else is pix2pix.py, line by line: Args, dataset,
+Generator, Discriminator, losses, train_step, train, test. B is the batch, S the working size; pictures are 0..1
+everywhere.
 """
 
 from facegan import devices, runtime  # first: devices sets TensorFlow's environment
@@ -56,11 +56,11 @@ class Args(runs.TrainingArgs):
     identity: Weight = 15.0
     """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
     identity_sees: Literal["light", "color"] = "light"
-    """light: that loss sees light and shade alone, in the colours asked for; color: all, and paints coloured lines"""
+    """light: that loss sees only light and shade, in the colour map's colours; color: all, and paints coloured lines"""
     perceptual: Weight = 30.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
     color_consistency: Weight = 30.0
-    """weight of the difference between each region's mean colour in the painted pictures and the one asked for.
+    """weight of the difference between each region's mean colour in the painted pictures and the given one.
     Published: 0"""
 
     upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "blend"
@@ -368,7 +368,7 @@ def train(args: Args) -> None:
     pool = train_numbers if args.second_map == "split" else every
     records = pipeline.Records(args.data, every, args.size, args.cache)
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
-    shown = shown_batch(records, faces)
+    sample_faces = shown_batch(records, faces)
 
     with loop.training(args, train_numbers, test_numbers) as training:
         with devices.strategy().scope():
@@ -383,7 +383,7 @@ def train(args: Args) -> None:
                 if training.stopped:
                     break
             if training.epoch_ended and devices.is_chief():
-                training.show(grid(paint(args, state.average, shown), captions))
+                training.show(grid(paint(args, state.average, sample_faces), captions))
 
 
 def shown_batch(records, faces: list[np.ndarray]) -> dict:

@@ -57,8 +57,8 @@ def main() -> None:
                 form.write(keras_own, Path(folder) / form.file)
                 loaded = form.load(Path(folder) / form.file)
                 ways[name] = lambda loaded=loaded: loaded.paint(face)
-        wanted = keras_own(face)["picture"].numpy()  # float32, layer by layer
-        errors = {way: np.abs(paint() - wanted).max() for way, paint in ways.items()}  # warms up, too
+        reference = keras_own(face)["picture"].numpy()  # float32, layer by layer
+        errors = {way: np.abs(paint() - reference).max() for way, paint in ways.items()}  # warms up, too
         seconds = {way: [] for way in ways}
         for _ in range(args.rounds):
             for way, paint in ways.items():

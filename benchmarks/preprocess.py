@@ -65,9 +65,9 @@ def plain_sample(face: celebamask.RawFace, out: Path, size: int) -> None:
 def plain_color_mask(k: int, data: Path, out: Path) -> None:
     sample = np.load(data / "samples" / f"{k}.npz")
     masks, colors = sample["Masks"].astype(np.float64), sample["Colors"].astype(np.float64)
-    painted = sum(masks[..., i : i + 1] * colors[i] for i in range(len(colors)))
+    sums = sum(masks[..., i : i + 1] * colors[i] for i in range(len(colors)))
     count = np.maximum(masks.sum(-1, keepdims=True), 1)
-    np.savez(out / f"{k}.npz", cmask=painted / count)
+    np.savez(out / f"{k}.npz", cmask=sums / count)
 
 
 def plain_face_id(k: int, data: Path, out: Path) -> None:

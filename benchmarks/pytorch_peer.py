@@ -215,16 +215,16 @@ class Step:
             g_loss = g_loss + 30 * (color_loss(rec, masks, colors) + color_loss(man, masks2, colors))
         return g_loss, bce(real, 1) + 2 * bce(fake, 0)
 
-    def identity_loss(self, face_id, painted, colors):
-        shaded = colors + (painted - colors).mean(1, keepdim=True)
-        top, left, bottom, right = (round(edge * painted.shape[-1]) for edge in BOX)
+    def identity_loss(self, face_id, picture, colors):
+        shaded = colors + (picture - colors).mean(1, keepdim=True)
+        top, left, bottom, right = (round(edge * picture.shape[-1]) for edge in BOX)
         chips = resize(shaded[:, :, top:bottom, left:right])
         return 2 * ((face_id.repeat(2, 1) - self.faces(chips, len(LEVELS)).float()) ** 2).sum(1).mean()
 
-    def perceptual_loss(self, target, painted):
+    def perceptual_loss(self, target, picture):
         with torch.no_grad():
-            wanted = self.faces(resize(target), 3)
-        pairs = zip(wanted, self.faces(resize(painted), 3), strict=True)
+            target_features = self.faces(resize(target), 3)
+        pairs = zip(target_features, self.faces(resize(picture), 3), strict=True)
         differences = ((F.normalize(a.float(), dim=1) - F.normalize(b.float(), dim=1)) ** 2 for a, b in pairs)
         return sum(difference.sum(1).mean() for difference in differences) / 3
 

@@ -157,7 +157,7 @@ def call(script: str, *flags, seconds: float = 0.0, run: Path | None = None) -> 
 
 
 def make(args: Args, name: str, seed: int) -> dict:
-    """scores.json of a recipe, made unless it is there."""
+    """scores.json of a recipe, made unless it exists."""
     run = args.runs / f"{name}-s{seed}"
     results, scores = run / "results", run / "results" / "evaluation" / "scores.json"
     where = ("--data", args.data, "--run", run)
@@ -204,17 +204,17 @@ def check_judges(args: Args, names: Iterable[str]) -> None:
             )
 
 
-def table(args: Args, found: dict[str, list[dict]]) -> str:
+def table(args: Args, scores_of: dict[str, list[dict]]) -> str:
     """A row a recipe: time, images/s, and every score, the mean over seeds and its ratio to the first recipe's."""
 
     def value(scores: dict, column: str) -> float:
         kind, name = SCORES[column]
         return scores[kind][name]["value"] if name in scores.get(kind, {}) else np.nan  # not of every script
 
-    columns = [column for column in SCORES if np.isfinite(value(next(iter(found.values()))[0], column))]
+    columns = [column for column in SCORES if np.isfinite(value(next(iter(scores_of.values()))[0], column))]
     lines = [f"| recipe | flags | min | img/s | {' | '.join(columns)} |", f"|{'---|' * (len(columns) + 4)}"]
     first = None
-    for name, runs in found.items():
+    for name, runs in scores_of.items():
         means = [np.mean([value(run, column) for run in runs]) for column in columns]
         first = first or means
         folders = [args.runs / f"{name}-s{seed}" for seed in args.seeds]
@@ -245,19 +245,19 @@ def main() -> None:
     settings = dict(size=args.size, epochs=args.epochs, minutes=args.minutes, source=prepared.describe(args.data))
     settings |= dict(parser=str(args.parser.resolve()), loss_parser=str(args.loss_parser.resolve()))
     files.claim(args.runs / "recipes.json", "name another folder with --runs.", **settings)
-    found, failed = {}, []
+    scores_of, failed = {}, []
     for name in names:
         try:
-            found[name] = [make(args, name, seed) for seed in args.seeds]
+            scores_of[name] = [make(args, name, seed) for seed in args.seeds]
         except BadInput as error:  # a recipe that cannot be trained says so, and the night goes on
-            if not found:
+            if not scores_of:
                 raise  # without the first there is nothing to compare with
             failed.append(f"{name}: {error}")
             print(f"error: {failed[-1]}", file=sys.stderr)
             continue
-        files.write_text(args.runs / "recipes.md", table(args, found))
-    if found:
-        print(table(args, found))
+        files.write_text(args.runs / "recipes.md", table(args, scores_of))
+    if scores_of:
+        print(table(args, scores_of))
     if failed:
         raise BadInput("not every recipe came through: " + " ".join(failed))
 

@@ -70,8 +70,10 @@ def section(title: str, command: list[str]) -> str:
         raise BadInput(f"{words} ended with {done.returncode}; the sections before it are in {RESULTS}.")
     lines = done.stdout.strip().splitlines()
     table = next((i for i, line in enumerate(lines) if line.startswith("|")), len(lines))
-    known = {package.name: package.version for package in metadata.distributions()}
-    versions = ", ".join(f"{name} {known[name]}" for name in ("tensorflow", "keras", "torch", "numpy") if name in known)
+    installed = {package.name: package.version for package in metadata.distributions()}
+    versions = ", ".join(
+        f"{name} {installed[name]}" for name in ("tensorflow", "keras", "torch", "numpy") if name in installed
+    )
     about = f"{datetime.date.today()}, commit {(runs.git_commit() or 'unknown')[:7]}, {processor()}, {versions}"
     text = "\n".join(lines[max(0, table - 2) :])
     return f"## {title}\n\n`{words}`\\\n{about}\n\n{text}\n"
@@ -83,14 +85,14 @@ def main() -> None:
         raise BadInput(f"--only {args.only}: none of {', '.join(SECTIONS)}.")
     text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
     introduction, *parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
-    known = {part.splitlines()[0].removeprefix("## "): part for part in parts}
+    sections = {part.splitlines()[0].removeprefix("## "): part for part in parts}
     for title in chosen:
         command = SECTIONS[title]
         if args.before and command[0] == "train_step.py":
             command = [*command, "--before", str(args.before)]
-        known[title] = section(title, command)
-        ordered = [known[name].rstrip() + "\n" for name in SECTIONS if name in known]
-        ordered += [part for name, part in known.items() if name not in SECTIONS]  # written by hand
+        sections[title] = section(title, command)
+        ordered = [sections[name].rstrip() + "\n" for name in SECTIONS if name in sections]
+        ordered += [part for name, part in sections.items() if name not in SECTIONS]  # written by hand
         files.write_text(RESULTS, "\n".join([(introduction.rstrip() or "# Results") + "\n", *ordered]))
     print(RESULTS)
 

@@ -91,7 +91,7 @@ def our_step(script: str, published: bool, size: int, batch_size: int, precision
 
 
 def convolutions(graph) -> int:
-    """FLOP of the convolutions that a function's graph needs: TensorFlow leaves out gradients that nobody asked for."""
+    """FLOP of the convolutions that a function's graph needs: TensorFlow leaves out gradients that nothing needs."""
     reached, ahead = set(), [*graph.control_outputs, *(tensor.op for tensor in graph.outputs)]
     while ahead:
         op = ahead.pop()

@@ -6,7 +6,7 @@
 Writes CelebA-HQ-img/<k>.jpg (512 x 512), CelebAMask-HQ-mask-anno/<k // 2000>/<k:05d>_<part>.png (0 or 255, one for
 each part in sight), index.csv (who is on which picture) and sample.json (how it was made). The faces are drawn by
 facegan/drawing; no photograph went into them. Stopping is safe: the same command goes on where it stopped, and
-a larger --count adds to what is there.
+a larger --count adds faces.
 """
 
 import csv
@@ -109,8 +109,8 @@ def make_sample(out: Path, count: int, seed: int, workers: int = 0) -> int:
 
 def main() -> None:
     args = cli.parse(Args, description=__doc__)
-    drawn = make_sample(args.out, args.count, args.seed, args.workers)
-    print(f"{args.out}: {drawn} drawn, {args.count - drawn} already there")
+    new = make_sample(args.out, args.count, args.seed, args.workers)
+    print(f"{args.out}: {new} drawn, {args.count - new} already there")
 
 
 if __name__ == "__main__":

@@ -149,14 +149,14 @@ def cut_out(photo: np.ndarray, frame: Frame, size: int) -> np.ndarray:
     matrix = np.stack([across, down, origin + (across + down) / 2], 1)  # pixel of the cut-out -> position in the photo
     source = resized(photo, factor) if factor < 1 else photo
     scale = np.array(source.shape[1::-1]) / photo.shape[1::-1]
-    drawn = cv2.warpAffine(
+    fine = cv2.warpAffine(
         source,
         matrix * scale[:, None] - [[0, 0, 0.5]],
         (pixels, pixels),
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT,
     )
-    cut = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA)
+    cut = cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
     grid = np.stack(np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5), -1)  # (size, size, 2)
     x, y = np.moveaxis(frame.to_photo(grid, size), -1, 0)
     height, width = photo.shape[:2]

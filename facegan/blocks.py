@@ -35,11 +35,11 @@ class Dropout(layers.Dropout):
             return x
         devices = tf.distribute.get_strategy().num_replicas_in_sync
         b = tf.shape(x)[0]
-        drawn = tf.random.stateless_uniform((devices * b, *x.shape[1:]), self.seed_generator.next())
+        numbers = tf.random.stateless_uniform((devices * b, *x.shape[1:]), self.seed_generator.next())
         if devices > 1:
             first = tf.distribute.get_replica_context().replica_id_in_sync_group * b
-            drawn = drawn[first : first + b]
-        return tf.where(drawn >= self.rate, x / (1 - self.rate), tf.zeros_like(x))
+            numbers = numbers[first : first + b]
+        return tf.where(numbers >= self.rate, x / (1 - self.rate), tf.zeros_like(x))
 
     def portable(self, x, training=False):
         """What it is in inference, by Keras's own layers."""

@@ -63,11 +63,11 @@ def numbered(folder: Path, suffix: str) -> dict[int, Path]:
 
 def find_part_masks(folder: Path) -> dict[int, dict[str, Path]]:
     """All <k:05d>_<part>.png below the numbered folders: k -> part -> file. One listing, not 18 look-ups a face."""
-    found: dict[int, dict[str, Path]] = {}
+    masks: dict[int, dict[str, Path]] = {}
     for path in folder.glob("*/*.png"):
         if match := re.fullmatch(r"(\d+)_(\w+)", path.stem):
-            found.setdefault(int(match[1]), {})[match[2]] = path
-    return found
+            masks.setdefault(int(match[1]), {})[match[2]] = path
+    return masks
 
 
 def read_photo(path: Path | None, size: int) -> Image.Image:

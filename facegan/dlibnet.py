@@ -42,7 +42,7 @@ class Tensors:
     """Reads the tensors of a serialized dlib network, in the order of its layers from the input on.
 
     dlib writes a tensor as version 2, four sizes, and raw little-endian float32; an integer as the number of its bytes,
-    then the bytes. What stands between the tensors asked for (names, empty gradients) is skipped. dtype: that of
+    then the bytes. What stands between the tensors (names, empty gradients) is skipped. dtype: that of
     convolution(); next() is in keras.config.floatx().
     """
 
@@ -53,12 +53,12 @@ class Tensors:
         """The next tensor of n x k x 1 x 1 numbers, (n, k). Raises BadInput when there is none."""
         sizes = [2, n, k, 1, 1]
         header = b"".join(bytes([len(b)]) + b for b in (x.to_bytes((x.bit_length() + 7) // 8, "little") for x in sizes))
-        found = self.raw.find(header, self.position)
-        if found < 0:
+        place = self.raw.find(header, self.position)
+        if place < 0:
             raise BadInput(
                 f"{self.path} is not dlib's face recognition network: install face_recognition_models again."
             )
-        begin = found + len(header)
+        begin = place + len(header)
         self.position = begin + 4 * n * k
         return np.frombuffer(self.raw[begin : self.position], "<f4").reshape(n, k).astype(keras.config.floatx())
 

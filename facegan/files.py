@@ -79,11 +79,11 @@ def write_csv(path: Path, rows: list[dict]) -> None:
 
 
 def is_current(path: Path, *sources: Path) -> bool:
-    """Whether path is there and not older than any of its sources that is there."""
+    """Whether path exists and is not older than any of its existing sources."""
     if not path.exists():
         return False
-    made = path.stat().st_mtime_ns
-    return all(source.stat().st_mtime_ns <= made for source in sources if source.exists())
+    date = path.stat().st_mtime_ns
+    return all(source.stat().st_mtime_ns <= date for source in sources if source.exists())
 
 
 def sha256(path: Path) -> str:
@@ -108,7 +108,7 @@ def read_json(path: Path, remedy: str = "") -> dict:
 
 
 def claim(path: Path, remedy: str, **settings) -> None:
-    """Record with which settings a folder is made in path, or check that what is there was made with the same.
+    """Record in path with which settings a folder is made, or check that it was made with the same.
 
     Results of two datasets, sizes or settings under one roof would train without an error and mean nothing, so other
     settings are refused with BadInput, which ends in the remedy.

@@ -60,10 +60,10 @@ def run(
     report = Report(folder, part)
     with files.lock(folder / f".{report.path.name}.lock"):
         files.remove_leftovers(folder)
-        there = set() if overwrite else set(prepared.indices(folder.parent, folder.name))
+        current = set() if overwrite else set(prepared.indices(folder.parent, folder.name))
         if made_from:
-            there = {k for k in there if files.is_current(folder / f"{k}.npz", made_from / f"{k}.npz")}
-        open_tasks = {k: task for k, task in tasks.items() if k not in there}
+            current = {k for k in current if files.is_current(folder / f"{k}.npz", made_from / f"{k}.npz")}
+        open_tasks = {k: task for k, task in tasks.items() if k not in current}
         report.tidy(keep=tasks.keys() - open_tasks.keys())
         counts = Counter(done=0, skipped=len(tasks) - len(open_tasks))
         outcomes = each(partial(report.noting, work), open_tasks, folder.name, workers, prepare_worker)

@@ -24,22 +24,22 @@ def over_photo(photo: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def with_legend(photo: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """over_photo() of one face, (H, W, 3) in 0..1, with the parts found named beside it. Returns (H, H', 3) uint8."""
     height, width = labels.shape
-    found = [label for label in np.unique(labels) if label]
+    ids = [label for label in np.unique(labels) if label]
     line, font = height // IDS, ImageFont.load_default(max(10, height // 32))
     margin = line + max(int(font.getlength(name)) for name in NAMES) + 24
     canvas = Image.new("RGB", (width + margin, height), "white")
     canvas.paste(Image.fromarray((over_photo(photo, labels) * 255).round().astype(np.uint8)))
     draw = ImageDraw.Draw(canvas)
-    for row, label in enumerate(found):
+    for row, label in enumerate(ids):
         top, left = 4 + row * line, width + 8
         draw.rectangle((left, top, left + line - 6, top + line - 6), tuple(regions.LABEL_COLORS[label].tolist()))
         draw.text((left + line + 2, top + line // 2 - 3), NAMES[label], "black", font, anchor="lm")
     return np.asarray(canvas)
 
 
-def confusion(given: np.ndarray, found: np.ndarray, ids: int = IDS) -> np.ndarray:
+def confusion(truth: np.ndarray, prediction: np.ndarray, ids: int = IDS) -> np.ndarray:
     """How often each id was found where each was given: two label maps of one shape -> counts (ids, ids)."""
-    pairs = given.astype(np.int64).ravel() * ids + found.ravel()
+    pairs = truth.astype(np.int64).ravel() * ids + prediction.ravel()
     return np.bincount(pairs, minlength=ids * ids).reshape(ids, ids)
 
 

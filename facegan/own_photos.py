@@ -100,9 +100,9 @@ def write_raw(out: Path, k: int, face: dict) -> celebamask.RawFace:
         Image.fromarray(face["photo"]).save(temporary, format="JPEG", quality=95, subsampling=0)
     with files.atomic(labels) as temporary:
         Image.fromarray(face["labels"]).save(temporary, format="PNG")
-    shown = align.resized(face["photo"], regions.MASK_SIZE / len(face["photo"])) / 255
+    photo_512 = align.resized(face["photo"], regions.MASK_SIZE / len(face["photo"])) / 255
     pictures.save_png(out / f"{k}_colors.png", labelmaps.colored(face["labels"]))
-    pictures.save_png(out / f"{k}_parts.png", labelmaps.with_legend(shown, face["labels"]))
+    pictures.save_png(out / f"{k}_parts.png", labelmaps.with_legend(photo_512, face["labels"]))
     return celebamask.RawFace(k, photo, {}, labels)
 
 

@@ -39,17 +39,17 @@ def pack(records: type["Records"], data: Path, numbers: list[int], size: int) ->
 
 def check_size(data: Path, size: int) -> None:
     """Raise BadInput when a folder is prepared at another size."""
-    there = prepared.describe(data)["size"]
-    if there != size:
+    prepared_size = prepared.describe(data)["size"]
+    if prepared_size != size:
         raise BadInput(
-            f"{data} is prepared at size {there}, asked for is --size {size}: "
+            f"{data} is prepared at size {prepared_size}, not --size {size}: "
             f"run `python g_simple_mask.py --size {size} --out OTHER`, c_mask.py and face_recognition.py into another "
-            f"folder and name it with --data, or use --size {there}."
+            f"folder and name it with --data, or use --size {prepared_size}."
         )
 
 
 def is_packed(records: type["Records"], data: Path, k: int, size: int) -> bool:
-    """Whether record k is there, whole, and not older than the files it is made from."""
+    """Whether record k exists, is whole, and is not older than the files it is made from."""
     record = data / records.FOLDER / f"{k}.bin"
     sources = (data / folder / f"{k}.npz" for folder in records.MADE_FROM)
     return files.is_current(record, *sources) and record.stat().st_size == records.record_bytes(size)
@@ -140,7 +140,7 @@ class LabelRecords(Records):
 
     @staticmethod
     def encode(data: Path, k: int, size: int) -> bytes:
-        """The record of face k. Raises BadInput for a damaged file, or one of before label maps were kept."""
+        """The record of face k. Raises BadInput for a damaged file, or one prepared before label maps were kept."""
         image, labels = prepared.read_npz(data / "samples" / f"{k}.npz", Image=(size, size, 3), Labels=(size, size))
         if labels.max() >= len(LABEL_REGION):
             raise BadInput(f"{data / 'samples' / f'{k}.npz'}: unknown id {labels.max()}; run g_simple_mask.py again")

@@ -48,7 +48,7 @@ def write_npz(path: Path, stored: tuple[str, ...] = (), **arrays: np.ndarray) ->
 
 
 def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
-    """Read the named arrays of an .npz in the order asked for. None in a shape fits any length.
+    """Read the named arrays of an .npz in the order of their names. None in a shape fits any length.
 
     Raises BadInput when the file is missing or damaged, or an array is missing or of another shape.
     """

@@ -4,7 +4,7 @@
 results.csv      a row a face: k, map_k and the scores of that picture
 grid.png         up to eight faces, labelled
 index.html       every face, a page at a time
-results.json     script, run, step, flags, dataset (runs.about_test); written last, so it says that all is there
+results.json     script, run, step, flags, dataset (runs.about_test); written last, when everything else is there
 """
 
 import csv

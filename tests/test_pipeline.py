@@ -110,7 +110,7 @@ def test_a_changed_face_id_is_packed_again(copy):
 
 
 def test_another_size_is_refused_with_both_sizes(prepared_64):
-    with pytest.raises(BadInput, match="size 64, asked for is --size 128"):
+    with pytest.raises(BadInput, match="size 64, not --size 128"):
         pipeline.Records(prepared_64, [0], 128)
 
 

@@ -466,8 +466,8 @@ def test_a_dry_run_of_a_trained_run_leaves_it_as_it_is(copy, call):
     ("flags", "sentence"),
     [
         ([], r"say --train, --test or both, or --dry-run"),
-        (["--train", "--size", "128"], r"size 64, asked for is --size 128"),
-        (["--dry-run", "--size", "128"], r"size 64, asked for is --size 128"),
+        (["--train", "--size", "128"], r"size 64, not --size 128"),
+        (["--dry-run", "--size", "128"], r"size 64, not --size 128"),
         (["--train", "--size", "64", "--batch-size", "16"], r"--batch-size 16 is more than the 8 training faces"),
         (["--train", "--epochs", "0"], r"--epochs 0: expected 1 to"),
         (["--train", "--seed", "-1"], r"--seed -1: expected 0 to"),

@@ -124,17 +124,17 @@ class Answers:
     def show(self, session: str, name: str) -> dict:
         """A face, or a map, as the page draws it."""
         source = self.face_or_map(session, name)
-        shown = {"name": name, "regions": wire.pack(LABEL_REGION[map_of(source).labels])}
+        answer = {"name": name, "regions": wire.pack(LABEL_REGION[map_of(source).labels])}
         if isinstance(source, Face):
-            shown["colors"] = [editing.color_text(color) for color in source.colors]
-            shown["has"] = source.map.masks.any((0, 1)).tolist()
-            shown["photo"] = base64.b64encode(wire.quick_png(source.image)).decode()
-        return shown
+            answer["colors"] = [editing.color_text(color) for color in source.colors]
+            answer["has"] = source.map.masks.any((0, 1)).tolist()
+            answer["photo"] = base64.b64encode(wire.quick_png(source.image)).decode()
+        return answer
 
     # --- edits --------------------------------------------------------------------------------------------------------
 
     def edit(self, session: str, message: dict) -> Edit:
-        """The edit of a message. Raises BadInput for anything that is none."""
+        """The edit of a message. Raises BadInput for anything else."""
         try:
             return self.read_edit(session, message)
         except BadInput:
@@ -172,7 +172,7 @@ class Answers:
     # --- files --------------------------------------------------------------------------------------------------------
 
     def upload(self, session: str, kind: str, content: bytes, name: str, aligned: bool) -> dict:
-        """Keep an own photograph or a label map; the name it can be had by, and a note on it."""
+        """Keep an own photograph or a label map; the name by which to ask for it, and a note on it."""
         with self.one_upload:
             if kind == "photo":
                 upload, note = self.setup.own_photo(content, name, aligned)

@@ -364,6 +364,6 @@ def colored(edit: Edit) -> np.ndarray:
 
 def sample(edit: Edit, picture: np.ndarray) -> dict[str, np.ndarray]:
     """The edited face as the arrays of samples/<k>.npz: the result as Image, Masks, Labels, and Colors, which as in
-    every sample are the means of Image, not the colours that were asked for."""
+    every sample are the means of Image, not the colours of the edit."""
     masks = edit.masks
     return dict(Image=picture, Masks=masks, Colors=regions.mean_colors(picture, masks), Labels=labels(edit))
