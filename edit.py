@@ -24,7 +24,7 @@ import tensorflow as tf
 
 import export
 from face_recognition import face_recognition
-from facegan import align, cli, files, parsers, pictures, pipeline, precision, prepared, regions, runs
+from facegan import align, cli, files, parsers, pictures, pipeline, precision, prepared, regions, run_folder
 from facegan.editor import editing, uploads, wire
 from facegan.editor.answers import Setup
 from facegan.editor.editing import Edit, Face
@@ -72,7 +72,7 @@ class Args:
 def restore(args: Args) -> export.Run:
     """The trained run. BadInput names the command that makes one, or the data, where there is none."""
     editing.face_numbers(args.data)
-    if not runs.has_checkpoint(args.run):
+    if not run_folder.has_checkpoint(args.run):
         raise BadInput(
             f"no trained run in {args.run}: make one with `python pix2pix.py {training(args)} --run {args.run}`, or "
             "name one with --run."

@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from facegan import cli, files, own_photos, parsers, prepared, runs
+from facegan import cli, files, own_photos, parsers, prepared, run_folder
 from facegan.errors import BadInput
 from facegan.evaluation import judges, metrics, scoreboard
 from facegan.evaluation.batches import Batch, read_batch
@@ -306,7 +306,7 @@ def protocol(args: Args, results: Results, paths: dict[str, Path], parser: judge
         "versions": {"python": platform.python_version(), **{name: version(name) for name in versions}},
         "seed": args.seed,
         "bootstrap": args.bootstrap,
-        "commit": runs.git_commit(),
+        "commit": run_folder.git_commit(),
         "command": sys.argv,
         "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }

@@ -31,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from facegan import checkpoints, cli, files, norms, pipeline, precision, runs
+from facegan import checkpoints, cli, files, norms, pipeline, precision, run_folder
 from facegan.errors import BadInput
 from facegan.regions import REGIONS
 
@@ -74,7 +74,7 @@ class Run(NamedTuple):
 def restore(folder: Path) -> Run:
     """The trained run in a folder as its script's --test sees it, in inference mode. Raises BadInput when there is
     none, or when it is damaged or of another version."""
-    flags = runs.recorded_flags(folder)
+    flags = run_folder.recorded_flags(folder)
     if not flags:
         raise BadInput(f"no trained run in {folder}: train first, or name one with --run.")
     name = flags.pop("script", None)
@@ -82,7 +82,7 @@ def restore(folder: Path) -> Run:
         raise BadInput(f"{folder / 'args.json'} is of another version (script: {name}): train into a new --run.")
     script = importlib.import_module(Path(name).stem)
     try:
-        args = script.Args(**{**runs.with_paths(script.Args, flags), "run": folder, "batch_statistics": False})
+        args = script.Args(**{**run_folder.with_paths(script.Args, flags), "run": folder, "batch_statistics": False})
         generator = script.Generator(args)
     except (TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{folder / 'args.json'} is of another version ({error}): train into a new --run.") from None
@@ -257,7 +257,7 @@ def describe(run: Run, loaded: Loaded, error: float) -> dict:
         "step": run.step,
         "largest difference to the run": error,
         "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "commit": runs.git_commit(),
+        "commit": run_folder.git_commit(),
         **{name: metadata.version(name) for name in ("tensorflow", "keras")},
     }
 

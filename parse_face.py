@@ -39,7 +39,7 @@ from facegan import (
     pipeline,
     prepared,
     regions,
-    runs,
+    run_folder,
     steps,
 )
 from facegan.dry_run import describe_training
@@ -49,7 +49,7 @@ from facegan.results import ResultsWriter
 
 
 @dataclass
-class Args(runs.TrainingArgs):
+class Args(run_folder.TrainingArgs):
     test: Annotated[bool, Kind.CALL] = False
     """score the trained run on the faces of --split, into --out"""
     run: Annotated[Path, Kind.CALL] = Path("runs/parse_face")
@@ -94,7 +94,7 @@ class Args(runs.TrainingArgs):
 def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the faces that train, and of those that test: the same as the GANs', when all samples have their
     colour maps and face IDs."""
-    return runs.checked_split(args, prepared.sample_indices(args.data))
+    return run_folder.checked_split(args, prepared.sample_indices(args.data))
 
 
 def training_batches(args: Args, records, numbers, epoch: int, first_step: int, context) -> tf.data.Dataset:
@@ -358,7 +358,7 @@ def test(args: Args) -> None:
         return
     parser = Parser(args)
     step = checkpoints.Checkpoints(args.run, average=parser).restore(required=True)
-    about, total = runs.about_test(args, step), 0
+    about, total = run_folder.about_test(args, step), 0
     for name in ("scores.json", "scores.md"):
         (args.out / name).unlink(missing_ok=True)  # of the test before
     with ResultsWriter(args.out, about, numbers, ROWS) as results:
@@ -375,7 +375,7 @@ def test(args: Args) -> None:
 
 
 def main() -> None:
-    args = runs.parse(Args, {}, __doc__)
+    args = run_folder.parse(Args, {}, __doc__)
     with devices.errors_as_sentences():
         runtime.start(args)
         if args.dry_run:

@@ -23,7 +23,7 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, dlibnet, loop, parsers, pictures, pipeline, prepared, runs, steps
+from facegan import blocks, checkpoints, cli, dlibnet, loop, parsers, pictures, pipeline, prepared, run_folder, steps
 from facegan.dry_run import describe_training
 from facegan.flags import Bounds, Channels, Decay, Kind, LearningRate, Needs, Weight
 from facegan.regions import LABEL_REGION, REGIONS
@@ -31,7 +31,7 @@ from facegan.results import ResultsWriter
 
 
 @dataclass
-class Args(runs.TrainingArgs):
+class Args(run_folder.TrainingArgs):
     run: Annotated[Path, Kind.CALL] = Path("runs/pix2pix")
     """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results/pix2pix")
@@ -118,7 +118,7 @@ PUBLISHED = dict(
 
 def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the faces that train, and of those that test."""
-    return runs.checked_split(args, prepared.complete_indices(args.data))
+    return run_folder.checked_split(args, prepared.complete_indices(args.data))
 
 
 def training_batches(args: Args, records, numbers, pool, epoch: int, first_step: int, context) -> tf.data.Dataset:
@@ -476,7 +476,7 @@ def test(args: Args) -> None:
     others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
-    with ResultsWriter(args.out, runs.about_test(args, step), numbers, ROWS) as results:
+    with ResultsWriter(args.out, run_folder.about_test(args, step), numbers, ROWS) as results:
         for batch in batches(records, numbers, others, np.zeros((len(numbers), 2), bool), args.batch_size):
             images = paint(args, generator, batch)
             about = {"k": batch["k"].numpy(), "map_k": batch["k2"].numpy()}
@@ -484,7 +484,7 @@ def test(args: Args) -> None:
 
 
 def main() -> None:
-    args = runs.parse(Args, PUBLISHED, __doc__)
+    args = run_folder.parse(Args, PUBLISHED, __doc__)
     with devices.errors_as_sentences():
         runtime.start(args)
         if args.dry_run:

@@ -26,7 +26,7 @@ import tensorflow as tf
 import tyro
 from keras import layers
 
-from facegan import blocks, checkpoints, cli, dlibnet, loop, pictures, pipeline, prepared, runs, steps
+from facegan import blocks, checkpoints, cli, dlibnet, loop, pictures, pipeline, prepared, run_folder, steps
 from facegan.dry_run import describe_training
 from facegan.flags import Bounds, Channels, Decay, Kind, LearningRate, Weight
 from facegan.regions import REGIONS
@@ -34,7 +34,7 @@ from facegan.results import ResultsWriter
 
 
 @dataclass
-class Args(runs.TrainingArgs):
+class Args(run_folder.TrainingArgs):
     run: Annotated[Path, Kind.CALL] = Path("runs/pix2pix_rec")
     """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results/pix2pix_rec")
@@ -103,7 +103,7 @@ PUBLISHED = dict(
 
 def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the faces that train, and of those that test."""
-    return runs.checked_split(args, prepared.complete_indices(args.data))
+    return run_folder.checked_split(args, prepared.complete_indices(args.data))
 
 
 def training_batches(args: Args, records, numbers, epoch: int, first_step: int, context) -> tf.data.Dataset:
@@ -411,7 +411,7 @@ def test(args: Args) -> None:
         return
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
-    about, also = runs.about_test(args, step), {"cmask": "colour map"}
+    about, also = run_folder.about_test(args, step), {"cmask": "colour map"}
     with ResultsWriter(args.out, about, numbers, ROWS, also) as results:
         for batch in batches(records, numbers, np.zeros(len(numbers), bool), args.batch_size):
             images = paint(args, generator, batch)
@@ -420,7 +420,7 @@ def test(args: Args) -> None:
 
 
 def main() -> None:
-    args = runs.parse(Args, PUBLISHED, __doc__)
+    args = run_folder.parse(Args, PUBLISHED, __doc__)
     with devices.errors_as_sentences():
         runtime.start(args)
         if args.dry_run:

@@ -28,7 +28,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import edit as script
 import pix2pix
-from facegan import cli, drawing, files, prepared, regions, runs
+from facegan import cli, drawing, files, prepared, regions, run_folder
 from facegan.editor import editing, server
 from facegan.editor.answers import PALETTE, Setup
 from facegan.editor.upload_store import UploadStore
@@ -67,7 +67,7 @@ def make_run(run: Path, data: Path, size: int) -> None:
     """A run folder of untrained weights."""
     args = pix2pix.Args(run=run, data=data, size=size, precision="float32")
     state = pix2pix.State(args)
-    runs.record(args, [0, 1], [2, 3])
+    run_folder.record(args, [0, 1], [2, 3])
     state.checkpoints.save(1)
 
 

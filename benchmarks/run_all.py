@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import cli, files, runs
+from facegan import cli, files, run_folder
 from facegan.errors import BadInput
 
 HERE = Path(__file__).resolve().parent
@@ -74,7 +74,7 @@ def section(title: str, command: list[str]) -> str:
     versions = ", ".join(
         f"{name} {installed[name]}" for name in ("tensorflow", "keras", "torch", "numpy") if name in installed
     )
-    about = f"{datetime.date.today()}, commit {(runs.git_commit() or 'unknown')[:7]}, {processor()}, {versions}"
+    about = f"{datetime.date.today()}, commit {(run_folder.git_commit() or 'unknown')[:7]}, {processor()}, {versions}"
     text = "\n".join(lines[max(0, table - 2) :])
     return f"## {title}\n\n`{words}`\\\n{about}\n\n{text}\n"
 

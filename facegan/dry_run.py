@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from facegan import devices, dlibnet, pipeline, runs
+from facegan import devices, dlibnet, pipeline, run_folder
 
 ON_A_GPU = 0.2
 """Workspace, in GB."""
@@ -23,7 +23,7 @@ def describe_training(args, train_numbers, test_numbers, passes: dict[keras.Mode
     gradients and the moving average in float32; and what the program itself takes. For the three scripts, published and
     default, at 128 px with batch 4, and pix2pix.py's default with batch 16, it was within 0.1 GB of the process's peak.
     """
-    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    steps = run_folder.steps_of_an_epoch(args, len(train_numbers))
     per_device = args.batch_size // devices.strategy().num_replicas_in_sync
     full = 8 if args.precision == "float64" else 4
     bytes_a_number = 3 if args.precision.startswith("mixed") else full  # a part of a layer's work stays in float32

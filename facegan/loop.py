@@ -6,17 +6,18 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import tensorflow as tf
 
-from facegan import checkpoints, devices, runs
+from facegan import checkpoints, devices, run_folder
 from facegan.progress import Progress
+from facegan.run_folder import TrainingArgs
 
 
 @contextmanager
-def training(args: runs.TrainingArgs, train_numbers: np.ndarray, test_numbers: np.ndarray) -> Iterator["Training"]:
+def training(args: TrainingArgs, train_numbers: np.ndarray, test_numbers: np.ndarray) -> Iterator["Training"]:
     """Hold args.run, where nobody else may train meanwhile, record the flags and the numbers of the faces there, and
     yield the Training."""
-    steps = runs.steps_of_an_epoch(args, len(train_numbers))
+    steps = run_folder.steps_of_an_epoch(args, len(train_numbers))
     with checkpoints.training_in(args.run) as stops, ExitStack() as stack:
-        runs.record(args, train_numbers.tolist(), test_numbers.tolist())
+        run_folder.record(args, train_numbers.tolist(), test_numbers.tolist())
         run = Training(args, steps, stops, stack)
         yield run
     print(f"{args.run}: trained {run.step} steps, {run.step // steps} epochs of {len(train_numbers)} faces")
@@ -26,7 +27,7 @@ class Training:
     """step: how many steps are done. saved: whether the last one was saved. epoch_ended: whether it was the last of its
     epoch. stopped: whether Ctrl-C or a signal asked to stop after it."""
 
-    def __init__(self, args: runs.TrainingArgs, steps_of_an_epoch: int, stops: list[int], stack: ExitStack):
+    def __init__(self, args: TrainingArgs, steps_of_an_epoch: int, stops: list[int], stack: ExitStack):
         self.args, self.steps_of_an_epoch, self.stops, self.stack = args, steps_of_an_epoch, stops, stack
         self.step, self.last = 0, args.epochs * steps_of_an_epoch
         self.saved = self.epoch_ended = self.stopped = False

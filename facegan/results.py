@@ -4,7 +4,7 @@
 results.csv      a row a face: k, map_k and the scores of that picture
 grid.png         up to eight faces, labelled
 index.html       every face, a page at a time
-results.json     script, run, step, flags, dataset (runs.about_test); written last, when everything else is there
+results.json     script, run, step, flags, dataset (run_folder.about_test); written last, when everything else is there
 """
 
 import csv
@@ -36,7 +36,7 @@ class ResultsWriter:
     GRID_COLUMNS = 8
 
     def __init__(self, out: Path, about: dict, numbers: np.ndarray, labels: dict[str, str], also: dict | None = None):
-        """about: runs.about_test(). labels: name of a picture -> its label, from the top row of the grid to the bottom.
+        """about: run_folder.about_test(). labels: name of a picture -> its label, from the grid's top row to the bottom.
         also: not in the grid."""
         self.out, self.about, self.labels, self.kinds = out, about, labels, labels | (also or {})
         self.title = f"{about['script'].removesuffix('.py')}, {about['split']} faces, step {about['step']}"

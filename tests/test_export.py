@@ -21,7 +21,7 @@ import export
 import pix2pix
 import pix2pix_rec
 import pix2pix_v2
-from facegan import files, runs
+from facegan import files, run_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = dict(re.findall(r"## (\w+)\n\n```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.DOTALL))
@@ -59,7 +59,7 @@ def make_run(folder: Path, script, data: Path, flags: dict) -> None:
     for weight in state.average.weights:
         value = weight.numpy() + rng.normal(0, 0.02, weight.shape)
         weight.assign(abs(value) if "variance" in weight.name else value)
-    runs.record(script.Args(run=folder, data=data, size=64, **flags), [0, 1], [2, 3])
+    run_folder.record(script.Args(run=folder, data=data, size=64, **flags), [0, 1], [2, 3])
     state.checkpoints.save(12)
 
 
