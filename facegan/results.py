@@ -36,7 +36,7 @@ class ResultsWriter:
     GRID_COLUMNS = 8
 
     def __init__(self, out: Path, about: dict, numbers: np.ndarray, labels: dict[str, str], also: dict | None = None):
-        """about: run_folder.about_test(). labels: name of a picture -> its label, from the grid's top row to the bottom.
+        """about: run_folder.about_test(). labels: name of a picture -> its label, the top row of the grid first.
         also: not in the grid."""
         self.out, self.about, self.labels, self.kinds = out, about, labels, labels | (also or {})
         self.title = f"{about['script'].removesuffix('.py')}, {about['split']} faces, step {about['step']}"

@@ -27,6 +27,7 @@ os.environ.setdefault(
 )  # as facegan.devices has it, but tests import TensorFlow before that
 
 from facegan import cli, drawing, regions  # noqa: E402
+from outcomes import TINY  # noqa: E402
 
 SEED, FACES = 0, 10
 """The sample faces of the whole test run: draw_face(SEED, k) for k below FACES; three in a row are one person."""
@@ -35,7 +36,7 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.load_profile("tests")
 
 
-LONGEST = ("test_devices", "test_training", "test_page_borrowing", "test_machines", "test_export")
+LONGEST = ("test_devices", "test_resume", "test_export", "test_scripts", "test_machines", "test_misuse")
 """The files that take longest begin first, so that no process of two works on while the other is done."""
 
 
@@ -238,10 +239,6 @@ def metrics() -> Callable[[Path], list[dict[str, float]]]:
             return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
     return metrics
-
-
-TINY = ("--size", 64, "--batch-size", 2, "--epochs", 3, "--precision", "float32")
-"""Flags of a tiny run: 8 of the 10 faces train, 4 steps an epoch, 12 in all."""
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facegan.drawing import draw_face
+from outcomes import contents
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "data" / "make_sample.py"
@@ -26,10 +27,6 @@ def sample(tmp_path_factory):
 
 def make_sample(*flags) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, SCRIPT, *map(str, flags)], capture_output=True, text=True, cwd=ROOT)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def test_layout_on_disk(sample):

@@ -13,15 +13,9 @@ import own_photo
 import pix2pix
 from face_recognition import face_recognition
 from facegan import labelmaps, prepared, regions
+from outcomes import contents, refusal
 
 ID = {name: i for i, name in enumerate(labelmaps.NAMES)}
-
-
-def refusal(outcome) -> str:
-    """The one sentence with which a call ended that was refused."""
-    (sentence,) = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
-    assert outcome.status == 1
-    return sentence
 
 
 @pytest.fixture
@@ -33,10 +27,6 @@ def snapshot(tmp_path, faces) -> Path:
     exif[0x0112] = 6
     Image.fromarray(np.ascontiguousarray(np.rot90(picture))).save(tmp_path / "me.jpg", exif=exif, quality=95)
     return tmp_path / "me.jpg"
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_photograph_goes_into_every_other_script(snapshot, faces, fitted, prepared_64, trained, tmp_path, call):

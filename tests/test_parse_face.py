@@ -15,16 +15,10 @@ import tensorflow as tf
 import parse_face
 from facegan import augment, labelmaps, parsers, pipeline, prepared, regions
 from facegan.progress import Progress
+from outcomes import refusal
 
 ID = {name: i for i, name in enumerate(labelmaps.NAMES)}
 TINY = ("--size", 64, "--width", 8, "--batch-size", 4, "--precision", "float32")
-
-
-def refusal(outcome) -> str:
-    """The one sentence with which a call ended that was refused."""
-    (sentence,) = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
-    assert outcome.status == 1
-    return sentence
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------

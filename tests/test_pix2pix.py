@@ -1,4 +1,4 @@
-"""pix2pix.py: networks, losses, dataset and scores. Its command line: test_training.py."""
+"""pix2pix.py: networks, losses, dataset and scores. Its command line: tests/training."""
 
 import keras
 import numpy as np

@@ -1,0 +1,151 @@
+"""A training that was killed or stopped ends as one that was not; damaged checkpoints."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+import pix2pix
+import pix2pix_rec
+import pix2pix_v2
+from facegan import checkpoints
+from facegan.errors import BadInput
+from facegan.progress import Progress
+from outcomes import TINY, contents, refusal
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+KILLED_AT_STEP_6 = """
+import importlib, os, signal, sys
+script = importlib.import_module(sys.argv.pop(1))
+from facegan import cli
+from facegan.progress import Progress
+
+update = Progress.update
+
+def update_or_die(self, step, losses, **options):
+    update(self, step, losses, **options)
+    if step == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Progress.update = update_or_die
+Progress.LOG_STEPS, Progress.SAVE_SECONDS = 1, 0  # every step is logged, then saved
+cli.run(script.main)
+"""
+
+
+def ends_as_uninterrupted(script, run: Path, trained, same, metrics) -> None:
+    assert same(run, trained(script).run)
+    losses = [[{**row, "images_per_second": 0} for row in metrics(folder)] for folder in (run, trained(script).run)]
+    assert losses[0] == losses[1]  # every step is there once
+    assert len(json.loads((run / "starts.json").read_text())["starts"]) == 2
+
+
+def test_a_run_killed_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
+    trained, same, weights, metrics, prepared_64, tmp_path, call, monkeypatch
+):
+    """SIGKILL in the middle of the second epoch, between step 6 and its checkpoint. The second start says other epochs
+    than the first, and no flag again."""
+    run = tmp_path / "run"
+    to_go_on = ("--train", "--data", prepared_64, "--run", run, "--epochs", 3)
+    command = [sys.executable, "-c", KILLED_AT_STEP_6, "pix2pix", *to_go_on, *TINY, "--epochs", 2]
+    killed = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert weights(run)["step"] == 5
+    assert [row["step"] for row in metrics(run)] == [1, 2, 3, 4, 5, 6]
+
+    monkeypatch.setattr(Progress, "LOG_STEPS", 1)
+    finished = call(pix2pix, *to_go_on)
+    assert finished.status == 0, finished.err
+    ends_as_uninterrupted(pix2pix, run, trained, same, metrics)
+
+
+@pytest.mark.parametrize("script", [pix2pix_v2, pix2pix_rec], ids=lambda script: script.__name__)
+def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
+    script, trained, same, weights, metrics, prepared_64, tmp_path, call, monkeypatch
+):
+    """Ctrl-C in the middle of the third epoch."""
+    run = tmp_path / "run"
+    flags = ("--train", "--data", prepared_64, "--run", run, *TINY)
+    monkeypatch.setattr(Progress, "LOG_STEPS", 1)
+    stopped = call_and_stop_at_step_9(call, script, *flags)
+    assert (stopped.status, weights(run)["step"]) == (130, 9)
+    assert stopped.err.endswith("stopped; the same command goes on from here.\n")
+    finished = call(script, *flags)
+    assert finished.status == 0, finished.err
+    ends_as_uninterrupted(script, run, trained, same, metrics)
+
+
+def call_and_stop_at_step_9(call, script, *flags):
+    """What Ctrl-C does between steps 8 and 9; the loop hears it after the next step."""
+    update = Progress.update
+
+    def update_and_stop(self, step, losses, **options):
+        update(self, step, losses, **options)
+        if step == 8:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "update", update_and_stop)
+        return call(script, *flags)
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(copy, weights, metrics, fake_step, call):
+    """Steps 8 and 12 were saved. 9 to 12 are made again, and logged once."""
+    fake_step()
+    (newest,) = (copy / "checkpoints").glob("ckpt-12.data*")
+    newest.write_bytes(newest.read_bytes()[:-5000])
+    (copy / "checkpoints" / "ckpt-16_temp").mkdir()  # what a kill during a save leaves
+    resumed = call(pix2pix, "--train", "--run", copy)
+    assert "ckpt-12 cannot be read" in resumed.out
+    assert (resumed.status, weights(copy)["step"]) == (0, 12)
+    assert [row["step"] for row in metrics(copy)] == list(range(1, 13))
+    assert [row["g"] for row in metrics(copy)][8:] == [8, 9, 10, 11]
+    assert not (copy / "checkpoints" / "ckpt-16_temp").exists()
+
+
+def test_a_checkpoint_that_cannot_be_read_does_not_count_as_one_of_the_newest_two(copy, fake_step, call):
+    """From step 8 on, as 12 is damaged, to 10, where Ctrl-C comes: 8 must stay beside 10."""
+    (newest,) = (copy / "checkpoints").glob("ckpt-12.data*")
+    newest.write_bytes(newest.read_bytes()[:-5000])
+
+    def stop_at_9(number):
+        if number == 9:
+            signal.raise_signal(signal.SIGINT)
+        return number
+
+    fake_step(stop_at_9)
+    assert call(pix2pix, "--train", "--run", copy).status == 130
+    assert sorted(path.name for path in (copy / "checkpoints").glob("*.index")) == ["ckpt-10.index", "ckpt-8.index"]
+
+
+def test_without_a_checkpoint_that_can_be_read_nothing_is_trained_or_tested(copy, call, tmp_path):
+    for data in (copy / "checkpoints").glob("ckpt-*.data*"):
+        data.write_bytes(b"")
+    before = contents(copy / "checkpoints")
+    for step in ("--train", "--test"):
+        outcome = call(pix2pix, step, "--run", copy, "--out", tmp_path / "out")
+        assert "no usable checkpoint" in refusal(outcome)
+        assert contents(copy / "checkpoints") == before
+
+
+def test_weights_in_another_order_are_refused_in_a_sentence(tmp_path):
+    """As earlier versions have them, whose networks were built otherwise; nothing is guessed, and nothing lost."""
+    few, many = keras.Variable(np.ones(2)), keras.Variable(np.ones(3))
+    network = SimpleNamespace(variables=[few, many])
+    checkpoints.Checkpoints(tmp_path, generator=network).save(5)
+    before = contents(tmp_path)
+    network.variables.reverse()
+    for required in (True, False):
+        with pytest.raises(
+            BadInput, match=r"another order: .* commit that .*starts\.json names; or train into a new --run"
+        ):
+            checkpoints.Checkpoints(tmp_path, generator=network).restore(required)
+    assert contents(tmp_path) == before
