@@ -1,9 +1,10 @@
 """How long does one 256 x 256 face take to paint, and how far is it from float32? pix2pix.py's default, random weights.
 
     python benchmarks/inference.py
+    python benchmarks/inference.py --batch-size 16    # as --test paints
 
-All ways take turns on one face, --rounds times; the first is what the editor does, the second has the layers that
-train. ONNX comes with `pip install -r requirements-export.txt`; without it its row is left out.
+All ways take turns on the same faces, --rounds times; the first is what the editor does, the second has the layers that
+train, the third is what --test does. ONNX comes with `pip install -r requirements-export.txt`; without it its row is left out.
 """
 
 import importlib.util
@@ -30,6 +31,8 @@ from facegan import cli, precision
 class Args:
     size: int = 256
     """side of the face"""
+    batch_size: int = 1
+    """faces at a time"""
     rounds: int = 20
     """rounds; the median counts"""
 
@@ -43,12 +46,13 @@ def main() -> None:
     for weight in run.generator.weights:
         weight.assign(weight + rng.normal(0, 0.02, weight.shape))
     ours, keras_own = export.named(run.generator), export.standalone(run)
-    face = {name: rng.random((1, *x.shape[1:]), np.float32) for name, x in ours.input.items()}
-    face["masks"] = np.eye(7, dtype=np.float32)[rng.integers(0, 7, (1, args.size, args.size))]
+    face = {name: rng.random((args.batch_size, *x.shape[1:]), np.float32) for name, x in ours.input.items()}
+    face["masks"] = np.eye(7, dtype=np.float32)[rng.integers(0, 7, (args.batch_size, args.size, args.size))]
     graph, plain = (tf.function(lambda x, model=model: model(x, training=False)) for model in (ours, keras_own))
     ways = {
         "tf.function, Keras's own layers": lambda: plain(face)["picture"].numpy(),
         "tf.function": lambda: graph(face)["picture"].numpy(),
+        "operation by operation": lambda: ours(face, training=False)["picture"].numpy(),
         "Keras predict": lambda: ours.predict(face, verbose=0)["picture"],
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +69,7 @@ def main() -> None:
                 begin = time.perf_counter()
                 paint()
                 seconds[way].append(time.perf_counter() - begin)
-    print(f"\none face, {args.size} x {args.size}, {devices.in_words()}\n")
+    print(f"\n{args.batch_size} at a time, {args.size} x {args.size}, {devices.in_words()}\n")
     print("| way | ms (quartiles) | largest error, of 255 |\n|---|---|---|")
     for way, times in seconds.items():
         low, middle, high = np.percentile(times, (25, 50, 75)) * 1000
