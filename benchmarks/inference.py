@@ -4,7 +4,8 @@
     python benchmarks/inference.py --batch-size 16    # as --test paints
 
 All ways take turns on the same faces, --rounds times; the first is what the editor does, the second has the layers that
-train, the third is what --test does. ONNX comes with `pip install -r requirements-export.txt`; without it its row is left out.
+train, the third is what --test does. ONNX comes with `pip install -r requirements-export.txt`; its row is left out
+without it.
 """
 
 import importlib.util
