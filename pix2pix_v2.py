@@ -370,7 +370,7 @@ def train(args: Args) -> None:
     faces, captions = loop.shown_faces(train_numbers, test_numbers)
     sample_faces = shown_batch(records, faces)
 
-    with loop.training(args, train_numbers, test_numbers) as training:
+    with loop.hold_run(args, train_numbers, test_numbers) as training:
         with devices.strategy().scope():
             state = State(args)
         training.resume(state.checkpoints)

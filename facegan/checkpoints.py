@@ -122,7 +122,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def training_in(run: Path) -> Iterator[list[int]]:
+def hold_folder(run: Path) -> Iterator[list[int]]:
     """Hold a run folder while training there; yields a list that is empty until Ctrl-C or SIGTERM asks to stop.
 
     Raises BadInput when another process trains there. Of several machines, the chief holds it.

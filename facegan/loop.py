@@ -12,11 +12,11 @@ from facegan.run_folder import TrainingArgs
 
 
 @contextmanager
-def training(args: TrainingArgs, train_numbers: np.ndarray, test_numbers: np.ndarray) -> Iterator["Training"]:
+def hold_run(args: TrainingArgs, train_numbers: np.ndarray, test_numbers: np.ndarray) -> Iterator["Training"]:
     """Hold args.run, where nobody else may train meanwhile, record the flags and the numbers of the faces there, and
     yield the Training."""
     steps = run_folder.steps_of_an_epoch(args, len(train_numbers))
-    with checkpoints.training_in(args.run) as stops, ExitStack() as stack:
+    with checkpoints.hold_folder(args.run) as stops, ExitStack() as stack:
         run_folder.record(args, train_numbers.tolist(), test_numbers.tolist())
         run = Training(args, steps, stops, stack)
         yield run
