@@ -90,7 +90,7 @@ class Routes:
     def __init__(self, answers: Answers):
         self.answers = answers
         self.edit_slots, self.upload_slots = asyncio.Semaphore(EDITS), asyncio.Semaphore(UPLOADS)
-        self.files = {path.name: path.read_bytes() for path in PAGE_FILES.iterdir()}
+        self.files = {path.name: path.read_bytes() for path in PAGE_FILES.iterdir() if path.suffix in MEDIA_TYPES}
 
     def table(self) -> list[Route]:
         return [
