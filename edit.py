@@ -5,7 +5,7 @@
     python edit.py --sample 12 --borrow hair:57 --color hair=#8a3b1f --out edited.png      # without a browser
     python edit.py --photo me.jpg --borrow map:3 --out me_as_3.png --save-map map.png --save-sample me.npz
 
-The page takes `pip install -r requirements-edit.txt`. The same edits from Python: facegan/editor/editing.py, with
+The page needs `pip install -r requirements-edit.txt`. The same edits from Python: facegan/editor/editing.py, with
 painter() from here.
 """
 
@@ -74,8 +74,8 @@ def restore(args: Args) -> export.Run:
     editing.face_numbers(args.data)
     if not run_folder.has_checkpoint(args.run):
         raise BadInput(
-            f"no trained run in {args.run}: make one with `python pix2pix.py {training(args)} --run {args.run}`, or "
-            "name one with --run."
+            f"no trained run in {args.run}: make one with `python pix2pix.py {training_flags(args)} --run {args.run}`, "
+            "or name one with --run."
         )
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)  # a training may need the rest of it
@@ -85,7 +85,7 @@ def restore(args: Args) -> export.Run:
     return run
 
 
-def training(args: Args) -> str:
+def training_flags(args: Args) -> str:
     """Flags that train on the data folder."""
     return f"--train --data {args.data} --size {prepared.describe(args.data)['size']}"
 
@@ -112,7 +112,7 @@ def parser(args: Args) -> keras.Model:
     if not (args.parser / "parser.keras").is_file():
         raise BadInput(
             f"a photograph must be parsed, and there is no parser in {args.parser}: train one with `python "
-            f"parse_face.py {training(args)} --run {args.parser}`, or name its run with --parser."
+            f"parse_face.py {training_flags(args)} --run {args.parser}`, or name its run with --parser."
         )
     return read_parser(args.parser)
 
@@ -160,7 +160,7 @@ def face_at(args: Args, number: str, flag: str) -> Face:
 def edit_by_flags(args: Args) -> Edit:
     """The edit that the command line asks for. Raises BadInput."""
     if (args.sample is None) == (args.photo is None):
-        raise BadInput("--out takes the face to edit: either --sample NUMBER or --photo PICTURE.")
+        raise BadInput("--out needs a face to edit: either --sample NUMBER or --photo PICTURE.")
     if args.photo:
         face, note = own_photo(args, uploads.read(args.photo), str(args.photo), args.aligned)
         if note:

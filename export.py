@@ -79,10 +79,12 @@ def restore(folder: Path) -> Run:
         raise BadInput(f"no trained run in {folder}: train first, or name one with --run.")
     name = flags.pop("script", None)
     if name not in SCRIPTS:
-        raise BadInput(f"{folder / 'args.json'} is of another version (script: {name}): train into a new --run.")
+        raise BadInput(f"{folder} was trained by {name}, which has no generator: name a run of {', '.join(SCRIPTS)}.")
     script = importlib.import_module(Path(name).stem)
     try:
-        args = script.Args(**{**run_folder.with_paths(script.Args, flags), "run": folder, "batch_statistics": False})
+        args = script.Args(
+            **{**run_folder.with_paths(script.Args, folder, flags), "run": folder, "batch_statistics": False}
+        )
         generator = script.Generator(args)
     except (TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{folder / 'args.json'} is of another version ({error}): train into a new --run.") from None

@@ -43,8 +43,8 @@ def add(args: Args, size: int, faces: list[dict]) -> None:
     parser = files.sha256(args.parser / "parser.keras")
     with files.lock(args.out / ".lock"):
         for face in faces:
-            k, finished = own_photos.place(args.out, face)
-            if finished:
+            k = own_photos.number_of(args.out, face)
+            if own_photos.is_finished(args.out, k):
                 print(f"{face['path']} is face {k} of {args.out} already: left as it is, for its map may be edited")
                 continue
             own_photos.record(args.out, k, face, parser)

@@ -53,7 +53,7 @@ class Args(run_folder.TrainingArgs):
     test: Annotated[bool, Kind.CALL] = False
     """score the trained run on the faces of --split, into --out"""
     run: Annotated[Path, Kind.CALL] = Path("runs/parse_face")
-    """folder of the run: flags, checkpoints, parser.keras, metrics.csv, sample grids, TensorBoard logs"""
+    """folder of the run: flags, checkpoints, parser.keras, metrics.csv, result grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results/parse_face")
     """where --test writes its pictures"""
     split: Annotated[Literal["test", "train", "all"], Kind.CALL] = "test"
@@ -254,14 +254,14 @@ def train(args: Args) -> None:
     train_numbers, test_numbers = splits(args)
     every = np.concatenate([train_numbers, test_numbers])
     records = pipeline.LabelRecords(args.data, every, args.size, args.cache)
-    faces, captions = loop.shown_faces(train_numbers, test_numbers)
-    sample_faces = shown_batch(records, faces)
+    faces, captions = loop.grid_faces(train_numbers, test_numbers)
+    grid_batch = make_grid_batch(records, faces)
 
     with loop.hold_run(args, train_numbers, test_numbers) as training:
         with devices.strategy().scope():
             state = State(args)
-        training.resume(state.checkpoints)
         train_step, whole = make_train_step(args, state), float32_parser(args)
+        training.resume(state.checkpoints)
         for epoch, first_step in training.epochs():
             epoch_batches = partial(training_batches, args, records, train_numbers, epoch, first_step)
             for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
@@ -272,7 +272,7 @@ def train(args: Args) -> None:
                 if training.stopped:
                     break
             if training.epoch_ended and devices.is_chief():
-                training.show(grid(parse(state.average, sample_faces), captions))
+                training.show(grid(parse(state.average, grid_batch), captions))
         # a kill may have come between a checkpoint and this
         if devices.is_chief() and not has_weights(args.run, state.average.get_weights()):
             write_parser(args.run, whole, state.average)
@@ -305,7 +305,7 @@ def has_weights(run: Path, weights: list[np.ndarray]) -> bool:
     return len(values) == len(weights) and all(map(np.array_equal, values, weights))
 
 
-def shown_batch(records, faces: list[np.ndarray]) -> dict:
+def make_grid_batch(records, faces: list[np.ndarray]) -> dict:
     """The faces of each epoch's grid as a batch."""
     numbers = np.concatenate(faces)
     return next(iter(batches(records, numbers, unchanged(numbers), len(numbers))))

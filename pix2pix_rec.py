@@ -7,9 +7,9 @@ What differs from pix2pix.py: there is no second map, the target keeps its backg
 difference to the colour map, whose hard edges showed against it), and with `--condition pair`, as in MaskGAN's
 training, the generator also gets the photograph. It cannot copy it: the photograph's only way in is a style code of 64
 numbers for each of the seven regions and the background, 512 numbers a face, averaged over the region (as SEAN's, Zhu
-et al., CVPR 2020); a photograph of 256 x 256 has 196,608. Everything else is pix2pix.py, line by line: Args, dataset,
-Generator, Discriminator, losses, train_step, train, test. B is the batch, S the working size; pictures are 0..1
-everywhere.
+et al., CVPR 2020); a photograph of 256 x 256 has 196,608. There is no --modulation and no --color-consistency, and the
+discriminator is twice as wide. The rest follows pix2pix.py: Args, dataset, Generator, Discriminator, losses,
+train_step, train, test. B is the batch, S the working size; pictures are 0..1 everywhere.
 """
 
 from facegan import devices, runtime  # first: devices sets TensorFlow's environment
@@ -36,7 +36,7 @@ from facegan.results import ResultsWriter
 @dataclass
 class Args(run_folder.TrainingArgs):
     run: Annotated[Path, Kind.CALL] = Path("runs/pix2pix_rec")
-    """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
+    """folder of the run: flags, checkpoints, metrics.csv, result grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results/pix2pix_rec")
     """where --test writes its pictures"""
 
@@ -58,7 +58,8 @@ class Args(run_folder.TrainingArgs):
     identity: Weight = 15.0
     """weight of the squared distance of the reconstruction to the person, by dlib's descriptor. Published: 0"""
     identity_sees: Literal["light", "color"] = "light"
-    """light: that loss sees only light and shade, in the colour map's colours; color: all, and paints coloured lines"""
+    """light: this loss sees only light and shade, on top of the colour map's colours; color: it sees everything, which
+    makes the generator paint coloured lines"""
     perceptual: Weight = 30.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
 
@@ -67,8 +68,7 @@ class Args(run_folder.TrainingArgs):
     2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
     face_id_scale: Annotated[float, Bounds(0, 1e6)] = 24.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
-    discriminator_width: Channels = 64
-    """filters of the discriminator's first layer; the others have 2, 4 and 8 times as many"""
+    discriminator_width = 64  # no flag: as published
     full_resolution: bool = True
     """one more convolution at full size, which sees masks and colour map again; --no-full-resolution as published"""
     norm: Literal["group", "batch", "instance"] = "group"
@@ -122,7 +122,8 @@ def batches(records: pipeline.Records, numbers, flips, batch_size: int) -> tf.da
     def load(k, flip):
         face = records.read(k)
         # the seven regions have no sides, so a mirrored map needs no swap of left and right parts
-        image, bits = (tf.where(flip, tf.reverse(face[name], [1]), face[name]) for name in ("image", "bits"))
+        image = tf.where(flip, tf.reverse(face["image"], [1]), face["image"])
+        bits = tf.where(flip, tf.reverse(face["bits"], [1]), face["bits"])
         return {**face, "image": image, "bits": bits, "k": k}
 
     dataset = tf.data.Dataset.from_tensor_slices((numbers, flips))
@@ -278,10 +279,10 @@ class State:
     def __init__(self, args: Args):
         self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
         self.average.set_weights(self.generator.get_weights())
-        weights = self.generator.trainable_variables
-        self.generator_optimizer = steps.optimizer(weights, args.learning_rate, args.beta1)
-        weights = self.discriminator.trainable_variables
-        self.discriminator_optimizer = steps.optimizer(weights, args.discriminator_learning_rate, args.beta1)
+        variables = self.generator.trainable_variables
+        self.generator_optimizer = steps.optimizer(variables, args.learning_rate, args.beta1)
+        variables = self.discriminator.trainable_variables
+        self.discriminator_optimizer = steps.optimizer(variables, args.discriminator_learning_rate, args.beta1)
         self.checkpoints = checkpoints.Checkpoints(
             args.run,
             generator=self.generator,
@@ -297,8 +298,8 @@ def make_train_step(args: Args, state: State):
     generator, discriminator = state.generator, state.discriminator
     replicas = devices.strategy().num_replicas_in_sync
     face_network = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
-    weights = {"gan": 1.0, "l1": args.lambda_}
-    weights |= {"identity": args.identity, "perceptual": args.perceptual}
+    loss_weights = {"gan": 1.0, "l1": args.lambda_}
+    loss_weights |= {"identity": args.identity, "perceptual": args.perceptual}
 
     def gradients(batch: dict) -> tuple[dict, list]:
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
@@ -315,7 +316,7 @@ def make_train_step(args: Args, state: State):
                 losses["identity"] = identity_loss(face_network, batch["face_id"], rec, colors)
             if args.perceptual:
                 losses["perceptual"] = perceptual_loss(face_network, target, rec)
-            g_loss = sum(weights[name] * loss for name, loss in losses.items())
+            g_loss = sum(loss_weights[name] * loss for name, loss in losses.items())
             d_loss = gan_loss(real_logits, True) + gan_loss(rec_logits, False)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
             g_part = state.generator_optimizer.scale_loss(g_loss / replicas)
@@ -336,14 +337,14 @@ def train(args: Args) -> None:
     train_numbers, test_numbers = splits(args)
     every = np.concatenate([train_numbers, test_numbers])
     records = pipeline.Records(args.data, every, args.size, args.cache)
-    faces, captions = loop.shown_faces(train_numbers, test_numbers)
-    sample_faces = shown_batch(records, faces)
+    faces, captions = loop.grid_faces(train_numbers, test_numbers)
+    grid_batch = make_grid_batch(records, faces)
 
     with loop.hold_run(args, train_numbers, test_numbers) as training:
         with devices.strategy().scope():
             state = State(args)
-        training.resume(state.checkpoints)
         train_step = make_train_step(args, state)
+        training.resume(state.checkpoints)
         for epoch, first_step in training.epochs():
             epoch_batches = partial(training_batches, args, records, train_numbers, epoch, first_step)
             for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
@@ -352,10 +353,10 @@ def train(args: Args) -> None:
                 if training.stopped:
                     break
             if training.epoch_ended and devices.is_chief():
-                training.show(grid(paint(args, state.average, sample_faces), captions))
+                training.show(grid(paint(args, state.average, grid_batch), captions))
 
 
-def shown_batch(records, faces: list[np.ndarray]) -> dict:
+def make_grid_batch(records, faces: list[np.ndarray]) -> dict:
     """The faces of each epoch's grid as a batch."""
     numbers = np.concatenate(faces)
     return next(iter(batches(records, numbers, np.zeros(len(numbers), bool), len(numbers))))

@@ -34,7 +34,7 @@ from facegan.results import ResultsWriter
 @dataclass
 class Args(run_folder.TrainingArgs):
     run: Annotated[Path, Kind.CALL] = Path("runs/pix2pix_v2")
-    """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
+    """folder of the run: flags, checkpoints, metrics.csv, result grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results/pix2pix_v2")
     """where --test writes its pictures"""
 
@@ -56,7 +56,8 @@ class Args(run_folder.TrainingArgs):
     identity: Weight = 15.0
     """weight of the squared distance of both painted faces to the person, by dlib's descriptor. Published: 0"""
     identity_sees: Literal["light", "color"] = "light"
-    """light: that loss sees only light and shade, in the colour map's colours; color: all, and paints coloured lines"""
+    """light: this loss sees only light and shade, on top of the colour map's colours; color: it sees everything, which
+    makes the generator paint coloured lines"""
     perceptual: Weight = 30.0
     """weight of the difference between dlib's network's features of target and reconstruction. Published: 0"""
     color_consistency: Weight = 30.0
@@ -131,12 +132,13 @@ def training_batches(args: Args, records, numbers, pool, epoch: int, first_step:
 
 def batches(records: pipeline.Records, numbers, others, flips, batch_size: int) -> tf.data.Dataset:
     """Batches of: k, k2 (B,); image (B, S, S, 3) uint8; bits, bits2 (B, S, S) uint8; colors (B, 7, 3) in 0..1; face_id
-    (B, 128)."""
+    (B, 128). flips (N, 2) bool: mirror the face; mirror the second map."""
 
     def load(k, k2, flip):
         face, bits2 = records.read(k), records.read(k2)["bits"]
         # the seven regions have no sides, so a mirrored map needs no swap of left and right parts
-        image, bits = (tf.where(flip[0], tf.reverse(face[name], [1]), face[name]) for name in ("image", "bits"))
+        image = tf.where(flip[0], tf.reverse(face["image"], [1]), face["image"])
+        bits = tf.where(flip[0], tf.reverse(face["bits"], [1]), face["bits"])
         bits2 = tf.where(flip[1], tf.reverse(bits2, [1]), bits2)
         return {**face, "image": image, "bits": bits, "bits2": bits2, "k": k, "k2": k2}
 
@@ -288,10 +290,10 @@ class State:
     def __init__(self, args: Args):
         self.generator, self.average, self.discriminator = Generator(args), Generator(args), Discriminator(args)
         self.average.set_weights(self.generator.get_weights())
-        weights = self.generator.trainable_variables
-        self.generator_optimizer = steps.optimizer(weights, args.learning_rate, args.beta1)
-        weights = self.discriminator.trainable_variables
-        self.discriminator_optimizer = steps.optimizer(weights, args.discriminator_learning_rate, args.beta1)
+        variables = self.generator.trainable_variables
+        self.generator_optimizer = steps.optimizer(variables, args.learning_rate, args.beta1)
+        variables = self.discriminator.trainable_variables
+        self.discriminator_optimizer = steps.optimizer(variables, args.discriminator_learning_rate, args.beta1)
         self.checkpoints = checkpoints.Checkpoints(
             args.run,
             generator=self.generator,
@@ -307,8 +309,8 @@ def make_train_step(args: Args, state: State):
     generator, discriminator = state.generator, state.discriminator
     replicas = devices.strategy().num_replicas_in_sync
     face_network = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
-    weights = {"gan": args.gan_weight, "l1": args.lambda_, "map_man": args.lambda_}
-    weights |= {"identity": args.identity, "perceptual": args.perceptual, "color": args.color_consistency}
+    loss_weights = {"gan": args.gan_weight, "l1": args.lambda_, "map_man": args.lambda_}
+    loss_weights |= {"identity": args.identity, "perceptual": args.perceptual, "color": args.color_consistency}
 
     def gradients(batch: dict) -> tuple[dict, list]:
         """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
@@ -319,7 +321,8 @@ def make_train_step(args: Args, state: State):
             maps = tf.concat([masks, cmask], -1)  # (B, S, S, 10)
             maps2 = tf.concat([masks2, cmask2], -1)  # (B, S, S, 10)
             if args.norm == "batch":  # its means are of one map's pictures, as published
-                rec, man = (generator([x, code], training=True) for x in (maps, maps2))  # (B, S, S, 3) each
+                rec = generator([maps, code], training=True)  # (B, S, S, 3)
+                man = generator([maps2, code], training=True)  # (B, S, S, 3)
             else:  # one pass saves time
                 both = [blocks.paired(maps, maps2), blocks.paired(code, code)]  # (2 B, S, S, 10), (2 B, 149)
                 rec, man = blocks.unpaired(generator(both, training=True))  # (B, S, S, 3) each
@@ -342,7 +345,7 @@ def make_train_step(args: Args, state: State):
             if args.color_consistency:
                 losses["color"] = color_loss(rec, masks, batch["colors"])
                 losses["color"] += color_loss(man, masks2, batch["colors"])
-            g_loss = sum(weights[name] * loss for name, loss in losses.items())
+            g_loss = sum(loss_weights[name] * loss for name, loss in losses.items())
             d_gan = gan_loss(real_score, True)
             d_gan += gan_loss(rec_score, False) + gan_loss(man_score, False)
             real_l1 = map_loss(cmask, real_map)
@@ -367,14 +370,14 @@ def train(args: Args) -> None:
     every = np.concatenate([train_numbers, test_numbers])
     pool = train_numbers if args.second_map == "split" else every
     records = pipeline.Records(args.data, every, args.size, args.cache)
-    faces, captions = loop.shown_faces(train_numbers, test_numbers)
-    sample_faces = shown_batch(records, faces)
+    faces, captions = loop.grid_faces(train_numbers, test_numbers)
+    grid_batch = make_grid_batch(records, faces)
 
     with loop.hold_run(args, train_numbers, test_numbers) as training:
         with devices.strategy().scope():
             state = State(args)
-        training.resume(state.checkpoints)
         train_step = make_train_step(args, state)
+        training.resume(state.checkpoints)
         for epoch, first_step in training.epochs():
             epoch_batches = partial(training_batches, args, records, train_numbers, pool, epoch, first_step)
             for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
@@ -383,10 +386,10 @@ def train(args: Args) -> None:
                 if training.stopped:
                     break
             if training.epoch_ended and devices.is_chief():
-                training.show(grid(paint(args, state.average, sample_faces), captions))
+                training.show(grid(paint(args, state.average, grid_batch), captions))
 
 
-def shown_batch(records, faces: list[np.ndarray]) -> dict:
+def make_grid_batch(records, faces: list[np.ndarray]) -> dict:
     """The faces of each epoch's grid as a batch, each with the map of the one before it in its split."""
     numbers, others = np.concatenate(faces), np.concatenate([np.roll(n, 1) for n in faces])
     return next(iter(batches(records, numbers, others, np.zeros((len(numbers), 2), bool), len(numbers))))

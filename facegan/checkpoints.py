@@ -1,4 +1,4 @@
-"""Save and resume: checkpoints, the moving average of weights, Ctrl-C."""
+"""Save and resume: checkpoints, the held run folder, Ctrl-C."""
 
 import shutil
 import signal

@@ -12,10 +12,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # most of the noise at start
 # oneDNN computes convolutions 1.5 to 3 x as fast; of itself, TensorFlow turns it on only for CPUs with AVX-512 and more
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-from facegan.quiet import quiet
+from facegan.quiet import check_processor, quiet
 
 # isort: split
 with quiet():  # some lines on oneDNN, CUDA and instruction sets, which no level of logging leaves out
+    check_processor()
     import tensorflow as tf
 
     if not any(os.path.exists(driver) for driver in ("/dev/nvidiactl", "/dev/dxg")):
@@ -143,11 +144,6 @@ def stop_agreed(stops: list[int], step: int) -> bool:
     if cluster_resolver() is None:
         return bool(stops)
     return step % AGREE_STEPS == 0 and mean_over_machines(float(bool(stops))) > 0
-
-
-def mean_losses(losses: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The mean of each loss over the devices, inside a tf.function."""
-    return {name: strategy().reduce(tf.distribute.ReduceOp.MEAN, loss, axis=None) for name, loss in losses.items()}
 
 
 # --- what they fail with ----------------------------------------------------------------------------------------------

@@ -8,11 +8,11 @@ from keras import tree
 
 from facegan import devices, dlibnet, pipeline, run_folder
 
-ON_A_GPU = 0.2
-"""Workspace, in GB."""
-ON_A_CPU = 0.75
-"""What a process takes for TensorFlow and a step's graph as well, in GB; measured, as the next."""
-FACE_NETWORK_ON_A_CPU = 0.3
+GPU_PROGRAM_GB = 0.2
+"""Workspace."""
+CPU_PROGRAM_GB = 0.75
+"""What a process takes for TensorFlow and a step's graph; measured, as the next."""
+FACE_NETWORK_GB = 0.3
 
 
 def describe_training(args, train_numbers, test_numbers, passes: dict[keras.Model, int], judged: int = 0) -> None:
@@ -35,7 +35,9 @@ def describe_training(args, train_numbers, test_numbers, passes: dict[keras.Mode
         )
         weights += 5 * full * network.count_params()
         outputs += times * output_numbers(network) * bytes_a_number * per_device
-    program = ON_A_GPU if tf.config.list_physical_devices("GPU") else ON_A_CPU + FACE_NETWORK_ON_A_CPU * bool(judged)
+    program = CPU_PROGRAM_GB + FACE_NETWORK_GB * bool(judged)
+    if tf.config.list_physical_devices("GPU"):
+        program = GPU_PROGRAM_GB
     total = (weights + outputs) / 1e9 + program
     print(
         f"memory of a device: about {total:.1f} GB ({weights / 1e9:.1f} weights and Adam, "

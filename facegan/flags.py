@@ -1,9 +1,9 @@
-"""What stands at a flag, in Annotated: its bounds, and how a run is bound to it."""
+"""Rules for a flag, which stand in its Annotated type: its bounds, and whether a run is bound to it."""
 
 import enum
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, get_args, get_type_hints
+from typing import Annotated, get_type_hints
 
 from facegan.errors import BadInput
 
@@ -40,7 +40,7 @@ Channels = Annotated[int, Bounds(1, 4096)]
 
 def notes(args_type: type, name: str) -> tuple:
     """What stands at a flag beside its type."""
-    return get_args(get_type_hints(args_type, include_extras=True)[name])[1:]
+    return getattr(get_type_hints(args_type, include_extras=True)[name], "__metadata__", ())
 
 
 def of_kind(args_type: type, *kinds: Kind) -> set[str]:
@@ -63,7 +63,7 @@ def check_bounds(args) -> None:
     for field in fields(args):
         limits, value = bounds(type(args), field.name), getattr(args, field.name)
         if limits and not limits.low <= value <= limits.high:
-            raise BadInput(f"{as_typed(field.name, value)}: expected {limits.low} to {limits.high}.")
+            raise BadInput(f"{as_typed(field.name, value)}: expected {limits.low:g} to {limits.high:g}.")
 
 
 def binds(args, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Label maps to look at and to score: colours, map over photograph, legend, confusion, IoU. NumPy only."""
+"""Label maps to look at and to score: colours, map over photograph, legend, confusion, IoU. No TensorFlow."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont

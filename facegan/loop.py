@@ -18,14 +18,14 @@ def hold_run(args: TrainingArgs, train_numbers: np.ndarray, test_numbers: np.nda
     steps = run_folder.steps_of_an_epoch(args, len(train_numbers))
     with checkpoints.hold_folder(args.run) as stops, ExitStack() as stack:
         run_folder.record(args, train_numbers.tolist(), test_numbers.tolist())
-        run = Training(args, steps, stops, stack)
-        yield run
-    print(f"{args.run}: trained {run.step} steps, {run.step // steps} epochs of {len(train_numbers)} faces")
+        training = Training(args, steps, stops, stack)
+        yield training
+    print(f"{args.run}: trained {training.step} steps, {training.step // steps} epochs of {len(train_numbers)} faces")
 
 
 class Training:
     """step: how many steps are done. saved: whether the last one was saved. epoch_ended: whether it was the last of its
-    epoch. stopped: whether Ctrl-C or a signal asked to stop after it."""
+    epoch. stopped: whether Ctrl-C or a signal asked to stop after it. It begins with resume()."""
 
     def __init__(self, args: TrainingArgs, steps_of_an_epoch: int, stops: list[int], stack: ExitStack):
         self.args, self.steps_of_an_epoch, self.stops, self.stack = args, steps_of_an_epoch, stops, stack
@@ -60,7 +60,7 @@ class Training:
         self.progress.show_grid(self.step // self.steps_of_an_epoch, self.step, picture)
 
 
-def shown_faces(train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
+def grid_faces(train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
     """The faces of each epoch's grid, up to four of each split and always the same, and a caption for each of them."""
     parts = {"train": train_numbers[:4], "test": test_numbers[:4]}
     return list(parts.values()), [f"{name} {k}" for name, numbers in parts.items() for k in numbers]

@@ -7,7 +7,6 @@ samples/ and so on   as the preprocessing scripts make them from raw/ (see prepa
 faces.json           k -> where the face came from
 """
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -26,29 +25,29 @@ def find(path: Path, parser: keras.Model, aligned: bool) -> dict:
     """The largest face of a photograph: photo (H, H, 3) uint8, cut out; labels (512, 512) uint8; path, sha256, frame
     and note about it. Raises BadInput when there is none. aligned: the photograph is cut as CelebA-HQ's already."""
     size = parser.input_shape[1]
-    photo, note, frame = align.read_photo(path), "", None
+    photo, note, about_frame = align.read_photo(path), "", None
     if aligned:
         height, width = photo.shape[:2]
         if height != width or height < size:
-            raise BadInput(f"{path} is {width} x {height}: --aligned takes square photographs of {size} and more.")
+            raise BadInput(f"{path} is {width} x {height}: --aligned needs square photographs of at least {size}.")
     else:
         try:
-            place, count = align.find_face(photo)
+            frame, count = align.find_face(photo)
         except BadInput as error:
             raise BadInput(
                 f"{path}: {error}; nothing was written. Take a photograph that shows the face upright and from the "
                 "front, or say --aligned if it is cut as CelebA-HQ's are."
             ) from None
         note = f"the largest of {count} faces; " if count > 1 else ""
-        note += f"only {place.side:.0f} pixels wide, so coarse; " if place.side < size else ""
-        photo = align.cut_out(photo, place, 1024 if place.side > 512 else 512)
-        frame = {"center": place.center.round(2).tolist(), "right": place.right.round(2).tolist()}
-    seen_by_parser = align.resized(photo, size / len(photo)).astype(np.float32) / 255  # as g_simple_mask.py shrinks it
-    labels = parsers.label_map(parser, seen_by_parser)
+        note += f"only {frame.side:.0f} pixels wide, so coarse; " if frame.side < size else ""
+        photo = align.cut_out(photo, frame, 1024 if frame.side > 512 else 512)
+        about_frame = {"center": frame.center.round(2).tolist(), "right": frame.right.round(2).tolist()}
+    small = align.resized(photo, size / len(photo)).astype(np.float32) / 255  # as g_simple_mask.py shrinks it
+    labels = parsers.label_map(parser, small)
     if not labels.any():
         raise BadInput(f"{path}: the parser finds no part of a face in it; nothing was written.")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return dict(photo=photo, labels=labels, path=str(path.resolve()), sha256=digest, frame=frame, note=note)
+    about = dict(path=str(path.resolve()), sha256=files.sha256(path), frame=about_frame, note=note)
+    return about | dict(photo=photo, labels=labels)
 
 
 def claim(out: Path, size: int) -> None:
@@ -63,12 +62,16 @@ def claim(out: Path, size: int) -> None:
     )
 
 
-def place(out: Path, face: dict) -> tuple[int, bool]:
-    """The number of a face in the folder, and whether it is finished there. One that was interrupted has its number."""
+def number_of(out: Path, face: dict) -> int:
+    """The number of a face in the folder: that of the same photograph, if it was added before, else the next."""
     faces = read_faces(out)
     same = [int(k) for k, about in faces.items() if about.get("sha256") == face["sha256"]]
-    k = same[0] if same else next_number(out, faces)
-    return k, bool(same) and all((out / folder / f"{k}.npz").exists() for folder in prepared.MAKERS)
+    return same[0] if same else next_number(out, faces)
+
+
+def is_finished(out: Path, k: int) -> bool:
+    """Whether face k has all that trainings need; one that was interrupted has not."""
+    return all((out / folder / f"{k}.npz").exists() for folder in ("samples", "face_ids"))
 
 
 def record(out: Path, k: int, face: dict, parser: str) -> None:

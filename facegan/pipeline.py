@@ -1,4 +1,4 @@
-"""tf.data parts: packed records, decode, second maps, flips.
+"""tf.data parts: packed records, second maps, masks and colour maps on the device.
 
 A record is one face as raw bytes, packed/<k>.bin beside samples/: image (S, S, 3), region bits (S, S), 21 colour
 numbers and 128 face-ID numbers (float32). TensorFlow reads any record in any order without Python. What parse_face.py
@@ -43,8 +43,8 @@ def check_size(data: Path, size: int) -> None:
     if prepared_size != size:
         raise BadInput(
             f"{data} is prepared at size {prepared_size}, not --size {size}: "
-            f"run `python g_simple_mask.py --size {size} --out OTHER`, c_mask.py and face_recognition.py into another "
-            f"folder and name it with --data, or use --size {prepared_size}."
+            f"run `python g_simple_mask.py --size {size} --out OTHER` and face_recognition.py into another folder, "
+            f"and name it with --data, or use --size {prepared_size}."
         )
 
 

@@ -1,7 +1,7 @@
 """The prepared folder: samples/, color_masks/ and face_ids/, one <k>.npz a face in each. Read, write, index, split.
 
 samples/<k>.npz      Image uint8 (S, S, 3); Masks uint8 (S, S, 7) of 0/1; Colors float32 (7, 3) in 0..255;
-                     Labels uint8 (S, S), ids 0..18 (missing from folders older than parse_face.py, its only reader)
+                     Labels uint8 (S, S), ids 0..18 (missing from folders made before parse_face.py existed)
 color_masks/<k>.npz  cmask float32 (S, S, 3) in 0..255
 face_ids/<k>.npz     face_id float32 (128,); detected bool; box int32 (4,) left, top, right, bottom
 prepared.json        the size, the raw dataset and the layout the samples were made from
@@ -48,7 +48,7 @@ def write_npz(path: Path, stored: tuple[str, ...] = (), **arrays: np.ndarray) ->
 
 
 def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
-    """Read the named arrays of an .npz in the order of their names. None in a shape fits any length.
+    """Read the named arrays of an .npz in the order in which the call names them. None in a shape fits any length.
 
     Raises BadInput when the file is missing or damaged, or an array is missing or of another shape.
     """

@@ -1,16 +1,18 @@
 """Hold back what a library writes while it is imported."""
 
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what is written to the process's stderr meanwhile, by whatever language, and show it only when the block
-    fails."""
+    """Hold back what Python or C code writes to stderr in this block, and show it if the block raises. What a process
+    writes before it aborts is lost."""
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as file:
@@ -24,3 +26,10 @@ def quiet() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def check_processor() -> None:
+    """End with a sentence where TensorFlow's wheels would abort the process: on an x86 processor without AVX."""
+    path = Path("/proc/cpuinfo")
+    if platform.machine() == "x86_64" and path.exists() and " avx" not in path.read_text():
+        sys.exit("error: this processor has no AVX, which TensorFlow's wheels need: use another machine.")

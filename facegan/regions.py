@@ -30,7 +30,8 @@ REGIONS = {
 # A pixel's regions are held as the bits of one byte while masks are merged and shrunk: bit i is region i. That makes
 # "any of the pixels it covers" a bitwise or, once for all seven regions.
 PART_BIT = {part: np.uint8(1 << i) for i, parts in enumerate(REGIONS.values()) for part in parts}
-BIT_MASKS = np.stack([np.arange(128) >> i & 1 for i in range(len(REGIONS))], -1).astype(np.uint8)  # bits -> 7 masks
+BIT_MASKS = np.stack([np.arange(1 << len(REGIONS)) >> i & 1 for i in range(len(REGIONS))], -1).astype(np.uint8)
+"""region bits of a pixel -> its seven masks: (2^7, 7)"""
 LABEL_REGION = np.array([0, *(PART_BIT[part].item().bit_length() for part in PARTS)], np.uint8)
 """label id -> number of its region: 0 background, 1 skin ... 7 accessories"""
 LABEL_BIT = np.array([0, *(PART_BIT[part] for part in PARTS)], np.uint8)  # label id -> region bit
@@ -145,6 +146,6 @@ def color_map(masks: np.ndarray, colors: np.ndarray) -> np.ndarray:
 
     masks (S, S, 7) of 0/1, colors (7, 3) in 0..255 -> (S, S, 3) float32 in 0..255.
     """
-    weights = BIT_MASKS.astype(np.float32)  # (128, 7): a pixel's regions take one of 128 combinations, each one colour
-    palette = weights @ colors.astype(np.float32) / np.maximum(weights.sum(1, keepdims=True), 1)  # (128, 3)
+    weights = BIT_MASKS.astype(np.float32)  # (2^7, 7): each combination of a pixel's regions has one colour
+    palette = weights @ colors.astype(np.float32) / np.maximum(weights.sum(1, keepdims=True), 1)  # (2^7, 3)
     return palette.take(np.packbits(masks, axis=-1, bitorder="little")[..., 0], axis=0)

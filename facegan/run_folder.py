@@ -19,7 +19,7 @@ from facegan.flags import Bounds, Kind
 
 @dataclasses.dataclass
 class TrainingArgs:
-    """Flags of the three training scripts. What changes the science stands in each script's own Args."""
+    """Flags of the training scripts. What changes the science stands in each script's own Args."""
 
     train: Annotated[bool, Kind.CALL] = False
     """train, or go on training, in --run"""
@@ -30,13 +30,13 @@ class TrainingArgs:
     data: Annotated[Path, Kind.FREE] = Path("data/prepared")
     """prepared folder"""
     run: Annotated[Path, Kind.CALL] = Path("runs")
-    """folder of the run: flags, checkpoints, metrics.csv, sample grids, TensorBoard logs"""
+    """folder of the run: flags, checkpoints, metrics.csv, result grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results")
     """where --test writes its pictures"""
     split: Annotated[Literal["test", "train", "all"], Kind.CALL] = "test"
     """which faces --test paints: the last 20 %, the first 80 %, or all"""
     published: bool = False
-    """begin a run with the published recipe's values; flags said beside it still count"""
+    """begin a run with the published recipe's values; flags given beside it take precedence"""
 
     size: Literal[64, 128, 256, 512] = 256
     """working size S; the prepared folder must have the same"""
@@ -63,8 +63,8 @@ FORMAT = 1
 def parse(args_type, published: dict, description: str):
     """The command line of a training script.
 
-    What is not said comes from the run folder's args.json when something was trained there, else from the published
-    recipe under --published, else from the defaults.
+    A flag that is left out comes from the run folder's args.json when something was trained there, else from the
+    published recipe under --published, else from the defaults.
     """
     args = cli.parse(args_type, description=description)
     if not (args.train or args.test or args.dry_run):
@@ -75,7 +75,7 @@ def parse(args_type, published: dict, description: str):
         raise BadInput(f"{args.run} was trained by {trained_by}, this is {script}: name another folder with --run.")
     if args.test and not (args.train or recorded):
         raise BadInput(f"no trained run in {args.run}: train first, with --train, or name one with --run.")
-    recorded = with_paths(args_type, recorded)
+    recorded = with_paths(args_type, args.run, recorded)
     try:
         default = args_type(**(recorded or (published if args.published else {})))
         for name, value in recorded.items():
@@ -107,8 +107,16 @@ def recorded_flags(run: Path) -> dict:
     return recorded
 
 
-def with_paths(args_type: type, recorded: dict) -> dict:
-    """Recorded flags with their paths as Path."""
+def with_paths(args_type: type, run: Path, recorded: dict) -> dict:
+    """Recorded flags with their paths as Path. Raises BadInput when the run was trained before a flag existed: which
+    value it would have today, nobody knows."""
+    once = flags.of_kind(args_type, Kind.CALL)
+    missing = [field.name for field in dataclasses.fields(args_type) if field.name not in once | set(recorded)]
+    if recorded and missing:
+        raise BadInput(
+            f"{run} was trained before --{missing[0].replace('_', '-')} existed: to go on, check out a commit that "
+            f"{run / 'starts.json'} names; or train into a new --run."
+        )
     return recorded | {name: Path(recorded[name]) for name in flags.paths(args_type) & set(recorded)}
 
 

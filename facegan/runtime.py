@@ -12,14 +12,15 @@ from facegan.errors import BadInput
 def start(args) -> None:
     """Find the devices, seed everything, set the precision policy, and say in a line what was chosen and why.
 
-    args.precision "auto" becomes the policy that was chosen. Raises BadInput when the devices cannot share a batch.
+    args.precision "auto" becomes the policy that was chosen. Raises BadInput when the devices cannot share a batch, or
+    cannot compute as asked: in 16 bits, or --norm batch over several of them with --xla on.
     """
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
     n = devices.strategy().num_replicas_in_sync  # before anything else: several machines must meet first
     keras.utils.set_random_seed(args.seed)
     if not tf.config.list_physical_devices("GPU"):
-        # In a large graph it adds up sums of three and more in the order in which their parts happen to be ready, so
+        # TensorFlow's graph optimizer adds up sums of three or more in whatever order their parts are ready, so
         # that a resumed run differs in the last bits; without it steps are as fast. GPUs' kernels differ anyway.
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     reason = "as asked"

@@ -25,7 +25,9 @@ def compiled(gradients: Callable, updates: Sequence[tuple], average: tuple, xla:
 
     def train_step(batch, step):
         nonlocal fastest
-        fastest = fastest or steps[faster_xla(step_seconds(steps, batch, variables))]
+        if fastest is None:
+            fastest = steps[faster_xla(step_seconds(steps, batch, variables))]
+            steps.clear()  # the other graph's memory
         return fastest(batch, step)
 
     return train_step
@@ -58,10 +60,10 @@ def update_average(average: keras.Model, network: keras.Model, decay: float, ste
     d rises as (1 + step) / (10 + step) to decay, so that early steps do not linger. Each device updates its own copy.
     """
     step = tf.cast(step, keras.config.floatx())
-    share = 1 - tf.minimum(tf.cast(decay, step.dtype), (1.0 + step) / (10.0 + step))
+    rate = 1 - tf.minimum(tf.cast(decay, step.dtype), (1.0 + step) / (10.0 + step))
 
     def update(m, v):
-        return m.assign_sub(share * (m - v)) if decay else m.assign(v)
+        return m.assign_sub(rate * (m - v)) if decay else m.assign(v)
 
     for mean, value in zip(average.weights, network.weights, strict=True):
         devices.strategy().extended.update(mean.value, update, args=(value.value,))
@@ -122,10 +124,10 @@ def measures_xla(xla: str) -> bool:
 def faster_xla(seconds: dict[str, float]) -> str:
     """ "off" or "on", whichever takes fewer seconds a step; says so."""
     chosen = min(seconds, key=seconds.get)
-    words = {
-        xla: f"{1000 * s:.1f} ms a step" if s < float("inf") else "cannot be compiled" for xla, s in seconds.items()
-    }
-    print(f"XLA {chosen}: " + ", ".join(f"{word} {xla}" for xla, word in words.items()))
+    words = []
+    for xla, s in seconds.items():
+        words.append(f"{1000 * s:.1f} ms a step {xla}" if s < float("inf") else f"cannot be compiled {xla}")
+    print(f"XLA {chosen}: {', '.join(words)}")
     return chosen
 
 
@@ -135,7 +137,8 @@ def step_seconds(steps: dict[str, Callable], batch, variables: list, repeats: in
     seconds = {}
     for name, train_step in steps.items():
         try:
-            for losses in (train_step(batch, tf.constant(0)) for _ in range(2)):  # compiles, warms up
+            for _ in range(2):  # compiles, warms up
+                losses = train_step(batch, tf.constant(0))
                 tf.nest.map_structure(lambda x: x.numpy(), losses)
             begin = time.perf_counter()
             for _ in range(repeats):

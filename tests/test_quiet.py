@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from facegan import quiet
+
 
 def stderr_of(root, code: str) -> str:
     """What a process of its own leaves on stderr; it writes there as C++ does, past Python's sys.stderr."""
@@ -20,6 +22,15 @@ def test_nothing_is_shown_when_all_goes_well_and_later_lines_are(root):
 def test_all_is_shown_when_the_import_fails(root):
     code = "with quiet():\n    os.write(2, b'why it fails\\n')\n    import no_such_package"
     assert "why it fails\n" in stderr_of(root, code)
+
+
+def test_a_processor_without_avx_is_a_sentence(monkeypatch):
+    """TensorFlow's wheels would end the process with what quiet() holds back."""
+    quiet.check_processor()
+    monkeypatch.setattr(quiet.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(quiet.Path, "read_text", lambda path: "flags\t: fpu sse sse2 ssse3")
+    with pytest.raises(SystemExit, match="this processor has no AVX"):
+        quiet.check_processor()
 
 
 @pytest.mark.parametrize("flags", [("--train", "--data", "/nowhere"), ("--sharpen",)], ids=["refused", "wrong flag"])

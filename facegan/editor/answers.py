@@ -140,7 +140,7 @@ class Answers:
         except BadInput:
             raise
         except (LookupError, TypeError, ValueError, AttributeError):
-            raise BadInput("the page sent what is no edit: reload it.") from None
+            raise BadInput("the page sent something that is not an edit: reload it.") from None
 
     def read_edit(self, session: str, message: dict) -> Edit:
         edit = editing.begin(self.face(session, message["face"]))

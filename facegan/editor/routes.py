@@ -62,7 +62,7 @@ async def message_of(request: Request) -> dict:
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
-        raise BadInput("the page sent what is no edit: reload it.")
+        raise BadInput("the page sent something that is not an edit: reload it.")
     return message
 
 

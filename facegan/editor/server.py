@@ -18,7 +18,8 @@ LOCAL_NAMES = {"127.0.0.1", "localhost", "[::1]"}
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises BadInput when the port is taken or the address is not this machine's."""
+    """A socket bound to the address; uvicorn listens on it. Raises BadInput when the port is taken or the address is
+    not this machine's."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
@@ -46,7 +47,8 @@ def serve(setup: Setup, host: str, port: int) -> None:
         if ipaddress.ip_address(address).is_unspecified:
             host = socket.gethostname()
         print(f"open http://{f'[{host}]' if ':' in host else host}:{port} in a browser; Ctrl-C ends", flush=True)
-        server.run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt):  # which ends the page as it should
+            server.run(sockets=[listening])
 
 
 @contextlib.contextmanager

@@ -160,7 +160,7 @@ def test_idle_uploads_are_forgotten_though_nobody_asks(editor_setup, monkeypatch
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff\xfe", b"[]", b"3", b""])
 def test_what_is_no_json_object_is_refused_with_a_sentence(served, content):
     answer = ask(served, "/editor/paint", content)
-    assert (answer.status, answer.error) == (400, "the page sent what is no edit: reload it.")
+    assert (answer.status, answer.error) == (400, "the page sent something that is not an edit: reload it.")
 
 
 def test_what_there_is_not_to_upload_or_download_is_said(served):

@@ -154,7 +154,7 @@ def test_painting_in_training_mode_leaves_no_trace_in_the_network(script, prepar
     """A grid an epoch must not change what goes on training: test faces are in it, and a resumed run draws it less."""
     args = script.Args(size=64, data=prepared_64, norm="batch", batch_statistics=True)
     numbers = np.arange(4)
-    batch = script.shown_batch(pipeline.Records(prepared_64, np.arange(8), 64), [numbers, numbers + 4])
+    batch = script.make_grid_batch(pipeline.Records(prepared_64, np.arange(8), 64), [numbers, numbers + 4])
     generator = script.Generator(args)
     before = [variable.numpy() for variable in generator.variables]
     in_training = script.paint(args, generator, batch)["rec"]
