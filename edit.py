@@ -77,8 +77,7 @@ def restore(args: Args) -> export.Run:
             f"no trained run in {args.run}: make one with `python pix2pix.py {training_flags(args)} --run {args.run}`, "
             "or name one with --run."
         )
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)  # a training may need the rest of it
+    devices.share_gpus()  # a training may need the rest of their memory
     precision.set_policy("float32")
     run = export.restore(args.run)
     pipeline.check_size(args.data, run.args.size)

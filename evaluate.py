@@ -366,8 +366,7 @@ def main() -> None:
     check(args)
     tf.config.experimental.enable_tensor_float_32_execution(False)  # scores do not depend on the machine
     with contextlib.suppress(RuntimeError):  # too late, after another script in this process
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)  # torch wants some of it, too
+        devices.share_gpus()  # torch needs some of their memory, too
     folders = [read_results(folder, args.data) for folder in args.results]
     with devices.errors_as_sentences():
         evaluated = [(results.folder, evaluate(args, results)) for results in folders]

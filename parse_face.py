@@ -350,9 +350,8 @@ def scores(confusions: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def test(args: Args) -> None:
-    train_numbers, test_numbers = splits(args)
-    chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
-    numbers = np.concatenate(chosen)
+    parts = run_folder.parts_to_test(args, *splits(args))
+    numbers = np.concatenate(parts)
     records = pipeline.LabelRecords(args.data, numbers, args.size, args.cache)
     if not devices.is_chief():
         return

@@ -449,14 +449,13 @@ def scores(images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def test(args: Args) -> None:
-    train_numbers, test_numbers = splits(args)
-    chosen = {"train": [train_numbers], "test": [test_numbers], "all": [train_numbers, test_numbers]}[args.split]
-    numbers = np.concatenate(chosen)
+    parts = run_folder.parts_to_test(args, *splits(args))
+    numbers = np.concatenate(parts)
     records = pipeline.Records(args.data, numbers, args.size, args.cache)
     if not devices.is_chief():
         return
     # each split draws its second maps from itself, so they do not depend on --split
-    others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in chosen])
+    others = np.concatenate([pipeline.draw_others(n, n, np.random.default_rng(args.seed)) for n in parts])
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
     with ResultsWriter(args.out, run_folder.about_test(args, step), numbers, ROWS) as results:

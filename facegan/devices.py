@@ -57,6 +57,12 @@ def strategy() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
+def share_gpus() -> None:
+    """Take GPUs' memory as it is needed, and not all of it at the start, before anything is computed on them."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
 def machines() -> int:
     """How many machines train together."""
     return cluster_resolver().cluster_spec().num_tasks("worker") if cluster_resolver() else 1

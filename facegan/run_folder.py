@@ -182,6 +182,12 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, n
     return np.array(train_numbers), np.array(test_numbers)
 
 
+def parts_to_test(args: TrainingArgs, train_numbers: np.ndarray, test_numbers: np.ndarray) -> list[np.ndarray]:
+    """The numbers of the faces that --split names, those that train and those that test apart."""
+    parts = {"train": train_numbers, "test": test_numbers}
+    return list(parts.values()) if args.split == "all" else [parts[args.split]]
+
+
 def is_split(record: dict) -> bool:
     """Whether it has what record() writes into split.json."""
     numbers = [record.get(name) for name in ("train", "test")]

@@ -15,8 +15,7 @@ def start(args) -> None:
     args.precision "auto" becomes the policy that was chosen. Raises BadInput when the devices cannot share a batch, or
     cannot compute as asked: in 16 bits, or --norm batch over several of them with --xla on.
     """
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
+    devices.share_gpus()
     n = devices.strategy().num_replicas_in_sync  # before anything else: several machines must meet first
     keras.utils.set_random_seed(args.seed)
     if not tf.config.list_physical_devices("GPU"):
