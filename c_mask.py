@@ -29,9 +29,8 @@ class Args(cli.BatchArgs):
 
 def make_color_mask(k: int, data: Path, png: bool) -> str:
     """Read samples/<k>.npz and write color_masks/<k>.npz (and .png). Raises BadInput for a damaged sample."""
-    masks, colors = prepared.read_npz(
-        data / "samples" / f"{k}.npz", Masks=(None, None, len(regions.REGIONS)), Colors=(len(regions.REGIONS), 3)
-    )
+    s, n = prepared.working_size(data), len(regions.REGIONS)
+    masks, colors = prepared.read_npz(data / "samples" / f"{k}.npz", Masks=(s, s, n), Colors=(n, 3))
     cmask = regions.color_map(masks, colors)
     prepared.write_npz(data / "color_masks" / f"{k}.npz", cmask=cmask)
     if png:

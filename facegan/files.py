@@ -6,11 +6,16 @@ import hashlib
 import json
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from facegan.errors import BadInput
+
+LARGEST = 1 << 24
+"""Bytes that a record or the arrays of a face may have: real ones have less than a tenth."""
 
 
 @contextmanager
@@ -56,6 +61,38 @@ def lock(path: Path) -> Iterator[None]:
     finally:
         path.unlink()
         file.close()
+
+
+def open_regular(path: Path, largest: int = LARGEST) -> BinaryIO:
+    """Open a file to read its bytes. Raises FileNotFoundError, and BadInput when it is no regular file (a FIFO or a
+    device would be waited for, or never end), cannot be read, or is larger than so many bytes."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # does not wait for the writer of a FIFO
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from None
+    about = os.fstat(file)
+    if stat.S_ISREG(about.st_mode) and about.st_size <= largest:
+        return os.fdopen(file, "rb")
+    os.close(file)
+    if not stat.S_ISREG(about.st_mode):
+        raise BadInput(f"{path} is no regular file: put the file itself in its place.")
+    raise BadInput(f"{path} is too large: at most {largest / 1e6:.0f} MB are read, it has {about.st_size / 1e6:.0f}.")
+
+
+def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
+    """All bytes of a file. Raises as open_regular() does."""
+    with open_regular(path, largest) as file:
+        try:
+            return file.read(os.fstat(file.fileno()).st_size)  # a file that grows meanwhile does not grow here
+        except OSError as error:
+            raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> BadInput:
+    """That a file cannot be read, which says nothing of what is in it."""
+    return BadInput(f"{path} cannot be read ({error.strerror}): mend that first; the file itself may be whole.")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from facegan import devices, files, prepared
 from facegan.errors import BadInput
-from facegan.regions import LABEL_REGION, REGIONS
+from facegan.regions import REGIONS
 
 FACE_ID = 128
 COLORS = 3 * len(REGIONS)
@@ -142,8 +142,6 @@ class LabelRecords(Records):
     def encode(data: Path, k: int, size: int) -> bytes:
         """The record of face k. Raises BadInput for a damaged file, or one prepared before label maps were kept."""
         image, labels = prepared.read_npz(data / "samples" / f"{k}.npz", Image=(size, size, 3), Labels=(size, size))
-        if labels.max() >= len(LABEL_REGION):
-            raise BadInput(f"{data / 'samples' / f'{k}.npz'}: unknown id {labels.max()}; run g_simple_mask.py again")
         return image.tobytes() + labels.tobytes()
 
     def decode(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -8,14 +8,13 @@ prepared.json        the size, the raw dataset and the layout the samples were m
 """
 
 import io
-import threading
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from facegan import files
-from facegan.errors import BadInput
+from facegan import arrays, files
+from facegan.errors import BadInput, brief
 
 MAKERS = {
     "samples": "g_simple_mask.py",
@@ -26,10 +25,6 @@ MAKERS = {
 
 TRAIN_SHARE = 0.8
 """The first 80 % of the indices train, the rest test (24,000 and 6,000 of CelebAMask-HQ)."""
-
-ONE_READER = threading.Lock()
-"""NumPy reads an array's header by Python's ast, which up to 3.11 counts its depth over all threads: two at once may
-find it wrong and raise SystemError."""
 
 
 def write_npz(path: Path, stored: tuple[str, ...] = (), **arrays: np.ndarray) -> None:
@@ -50,23 +45,26 @@ def write_npz(path: Path, stored: tuple[str, ...] = (), **arrays: np.ndarray) ->
 def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
     """Read the named arrays of an .npz in the order of their names. None in a shape fits any length.
 
-    Raises BadInput when the file is missing or damaged, or an array is missing or of another shape.
+    Raises BadInput when the file is missing or damaged, or an array is missing, of another shape, or not what
+    arrays.KINDS says.
     """
     maker = MAKERS.get(path.parent.name, "its script")
     try:
-        with ONE_READER, np.load(path, allow_pickle=False) as archive:
-            arrays = [archive[name] for name in shapes]
+        content = files.read_bytes(path)
     except FileNotFoundError:
         raise BadInput(f"{path} is missing; run {maker}") from None
-    except KeyError as error:  # whole, but older than an array that was added to the format
-        name = error.args[0].split()[0]
+    values, name = [], ""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for name, shape in shapes.items():
+                values.append(arrays.read(archive, name, shape))
+    except KeyError:  # whole, but older than an array that was added to the format
         raise BadInput(f"{path} has no {name}; run {maker} again, with --overwrite") from None
+    except arrays.Unfit as error:
+        raise BadInput(f"{path}: {name} {error}; delete it and run {maker} again") from None
     except Exception as error:  # a damaged zip can raise anything from zlib.error to NotImplementedError
-        raise BadInput(f"{path} is damaged ({error}); delete it and run {maker} again") from None
-    for (name, shape), array in zip(shapes.items(), arrays, strict=True):
-        if len(shape) != array.ndim or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
-            raise BadInput(f"{path}: {name} is {array.shape}, expected {shape}; delete it and run {maker} again")
-    return arrays
+        raise BadInput(f"{path} is damaged ({brief(error)}); delete it and run {maker} again") from None
+    return values
 
 
 def photo_crc(data: Path, k: int) -> int:
@@ -120,6 +118,11 @@ def split(numbers: list[int]) -> tuple[list[int], list[int]]:
         )
     boundary = min(int(TRAIN_SHARE * len(numbers)), len(numbers) - 2)
     return numbers[:boundary], numbers[boundary:]
+
+
+def working_size(data: Path) -> int | None:
+    """The size S that prepared.json says; None without one. Raises BadInput when it is damaged."""
+    return describe(data)["size"] if (data / "prepared.json").exists() else None
 
 
 def describe(data: Path) -> dict:
