@@ -113,7 +113,9 @@ def with_paths(args_type: type, recorded: dict) -> dict:
 
 
 def has_checkpoint(run: Path) -> bool:
-    return (run / "checkpoints" / "checkpoint").exists()
+    """Whether something was trained here: there is a list of checkpoints, or a file of one though the list is gone."""
+    folder = run / "checkpoints"
+    return (folder / "checkpoint").exists() or any(path.is_file() for path in folder.glob("ckpt-*"))
 
 
 def read_record(path: Path) -> dict:
