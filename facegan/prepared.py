@@ -7,6 +7,7 @@ face_ids/<k>.npz     face_id float32 (128,); detected bool; box int32 (4,) left,
 prepared.json        the size, the raw dataset and the layout the samples were made from
 """
 
+import functools
 import io
 import zipfile
 from pathlib import Path
@@ -27,13 +28,18 @@ TRAIN_SHARE = 0.8
 """The first 80 % of the indices train, the rest test (24,000 and 6,000 of CelebAMask-HQ)."""
 
 
-def write_npz(path: Path, stored: tuple[str, ...] = (), **arrays: np.ndarray) -> None:
-    """Write an .npz atomically; equal arrays give equal bytes.
+MADE_FROM = {"color_masks": ("Masks", "Colors"), "face_ids": ("Image",)}
+"""Which arrays of a sample the files of a folder are made from."""
+
+
+def write_npz(path: Path, stored: tuple[str, ...] = (), made_from: str = "", **arrays: np.ndarray) -> None:
+    """Write an .npz atomically; equal arrays give equal bytes. made_from becomes the archive's comment.
 
     Masks and colour maps are deflated at the fastest level (a fiftieth of their size, some 2 ms); photographs hardly
     shrink, so the arrays named in stored are not.
     """
     with files.atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.comment = made_from.encode()
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: the bytes depend on the arrays alone
             method = zipfile.ZIP_STORED if name in stored else zipfile.ZIP_DEFLATED
@@ -68,14 +74,64 @@ def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
 
 
 def photo_crc(data: Path, k: int) -> int:
-    """The checksum of a sample's photograph, which its archive carries: equal ones are the same pixels. Raises BadInput
-    when the sample is missing or damaged."""
-    path = data / "samples" / f"{k}.npz"
+    """The checksum of a sample's photograph: equal ones are the same pixels. Raises BadInput when the sample is missing
+    or damaged."""
+    return checksums(data / "samples" / f"{k}.npz", "Image")[0]
+
+
+def checksums(path: Path, *names: str) -> list[int]:
+    """The checksums of these arrays of an .npz, which its directory carries, so that nothing else is read. Raises
+    BadInput when it is missing or damaged, or has no such array."""
+    crc, _ = directory(path)
+    if missing := [name for name in names if name not in crc]:
+        maker = MAKERS.get(path.parent.name, "its script")
+        raise BadInput(f"{path} has no {missing[0]}; run {maker} again, with --overwrite")
+    return [crc[name] for name in names]
+
+
+def directory(path: Path) -> tuple[dict[str, int], str]:
+    """The checksum of each array of an .npz, and the comment that write_npz() left. Raises BadInput."""
+    maker = MAKERS.get(path.parent.name, "its script")
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.getinfo("Image.npy").CRC
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path} is missing or damaged ({error}); run g_simple_mask.py again") from None
+        about = path.stat()
+        return read_directory(path, about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_ino)
+    except BadInput:
+        raise
+    except FileNotFoundError:
+        raise BadInput(f"{path} is missing; run {maker}") from None
+    except Exception as error:  # a damaged zip can raise anything
+        raise BadInput(f"{path} is damaged ({brief(error)}); delete it and run {maker} again") from None
+
+
+@functools.lru_cache(1 << 17)
+def read_directory(path: Path, *stat: int) -> tuple[dict[str, int], str]:
+    """directory(), once for each state of a file: starting a training asks two or three times."""
+    with files.open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        crc = {entry.filename.removesuffix(".npy"): entry.CRC for entry in archive.infolist()}
+        return crc, archive.comment.decode("ascii", "replace")
+
+
+def made_from(data: Path, folder: str, k: int) -> str:
+    """What a file of color_masks/ or face_ids/ is made from, for instance "Image 1a2b3c4d": the checksums of arrays of
+    the sample as it is now. Raises BadInput when that is missing or damaged."""
+    names = MADE_FROM[folder]
+    sums = checksums(data / "samples" / f"{k}.npz", *names)
+    return ", ".join(f"{name} {crc:08x}" for name, crc in zip(names, sums, strict=True))
+
+
+def is_current(data: Path, folder: str, k: int) -> bool:
+    """Whether face k of color_masks/ or face_ids/ exists and was made from the sample as it is now. Dates decide only
+    where a file does not say what it was made from, as those of earlier versions, or the sample is damaged."""
+    path, sample = data / folder / f"{k}.npz", data / "samples" / f"{k}.npz"
+    if not path.exists():
+        return False
+    try:
+        _, note = directory(path)
+        if note:
+            return note == made_from(data, folder, k)
+    except BadInput:
+        pass  # whoever reads it says what is wrong
+    return files.is_current(path, sample)
 
 
 def indices(data: Path, folder: str) -> list[int]:
@@ -95,16 +151,14 @@ def sample_indices(data: Path) -> list[int]:
 
 
 def complete_indices(data: Path) -> list[int]:
-    """The numbers of the samples. Raises BadInput unless each has a face ID that is not older. Colour maps are not
+    """The numbers of the samples. Raises BadInput unless each has a face ID that was made from it. Colour maps are not
     needed: trainings compute them on the device."""
     samples = sample_indices(data)
-    missing = [
-        k for k in samples if not files.is_current(data / "face_ids" / f"{k}.npz", data / "samples" / f"{k}.npz")
-    ]
+    missing = [k for k in samples if not is_current(data, "face_ids", k)]
     if missing:
         raise BadInput(
-            f"{len(missing)} of {len(samples)} samples in {data} have no face_ids/<k>.npz, or an older one "
-            f"(first: {missing[0]}): run `python {MAKERS['face_ids']} --data {data}`."
+            f"{len(missing)} of {len(samples)} samples in {data} have no face_ids/<k>.npz, or one of another "
+            f"photograph (first: {missing[0]}): run `python {MAKERS['face_ids']} --data {data}`."
         )
     return samples
 
