@@ -82,7 +82,9 @@ def restore(folder: Path) -> Run:
         raise BadInput(f"{folder / 'args.json'} is of another version (script: {name}): train into a new --run.")
     script = importlib.import_module(Path(name).stem)
     try:
-        args = script.Args(**{**run_folder.with_paths(script.Args, flags), "run": folder, "batch_statistics": False})
+        args = script.Args(
+            **{**run_folder.with_paths(script.Args, flags, folder), "run": folder, "batch_statistics": False}
+        )
         generator = script.Generator(args)
     except (TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{folder / 'args.json'} is of another version ({error}): train into a new --run.") from None

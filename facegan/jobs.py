@@ -165,8 +165,8 @@ class Report:
         keep = {str(k) for k in keep}
         rows: dict[int, list[str]] = {}
         if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                rows = {int(row[0]): row for row in csv.reader(file) if len(row) == 3 and row[0] in keep}
+            table = files.read_csv(self.path, self.HEADER, "move it away, and the same command makes a new one.")
+            rows = {int(row[0]): row for row in table if len(row) == 3 and row[0] in keep}
         files.write_text(self.path, csv_text([self.HEADER, *(rows[k] for k in sorted(rows))]))
 
 

@@ -9,6 +9,7 @@ prepared.json        the size, the raw dataset and the layout the samples were m
 
 import functools
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from facegan import arrays, files
 from facegan.errors import BadInput, brief
+from facegan.regions import MASK_SIZE
 
 MAKERS = {
     "samples": "g_simple_mask.py",
@@ -23,6 +25,15 @@ MAKERS = {
     "face_ids": "face_recognition/face_recognition.py",
 }
 """Which script fills which folder."""
+
+
+def is_size(value: object) -> bool:
+    """Whether a value is a working size."""
+    return type(value) is int and value >= 16 and MASK_SIZE % value == 0
+
+
+PREPARED = {"size": is_size, "source": str, "layout?": str, "resample?": str, "regions?": str}
+"""What prepared.json holds (files.fault)."""
 
 TRAIN_SHARE = 0.8
 """The first 80 % of the indices train, the rest test (24,000 and 6,000 of CelebAMask-HQ)."""
@@ -137,7 +148,8 @@ def is_current(data: Path, folder: str, k: int) -> bool:
 def indices(data: Path, folder: str) -> list[int]:
     """The numbers of the faces in one of the three folders, in order."""
     path = data / folder
-    return sorted(int(p.stem) for p in path.glob("*.npz") if p.stem.isdecimal()) if path.is_dir() else []
+    names = {p.stem for p in path.glob("*.npz") if p.stem.isdecimal()} if path.is_dir() else set()
+    return sorted(int(name) for name in names if name == str(int(name)))  # 007 is none, nor are other scripts' digits
 
 
 def sample_indices(data: Path) -> list[int]:
@@ -182,6 +194,6 @@ def working_size(data: Path) -> int | None:
 def describe(data: Path) -> dict:
     """What prepared.json says: size, source, layout, resample. Raises BadInput when it is missing or damaged."""
     path = data / "prepared.json"
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path.exists(), it takes any name: this one may come from a record
         raise BadInput(f"{path} is missing: is this a prepared folder? Run `python g_simple_mask.py --out {data}`.")
-    return files.read_json(path)
+    return files.read_json(path, schema=PREPARED)
