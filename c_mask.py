@@ -11,10 +11,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from facegan import cli, files, jobs, prepared, regions
 from facegan.errors import BadInput
+
+PNG_NOTE = "made from"
+"""The text of a picture that has the checksum of the colour map it shows."""
 
 
 @dataclass
@@ -29,28 +32,42 @@ class Args(cli.BatchArgs):
 
 def make_color_mask(k: int, data: Path, png: bool) -> str:
     """Read samples/<k>.npz and write color_masks/<k>.npz (and .png). Raises BadInput for a damaged sample."""
-    masks, colors = prepared.read_npz(
-        data / "samples" / f"{k}.npz", Masks=(None, None, len(regions.REGIONS)), Colors=(len(regions.REGIONS), 3)
-    )
+    s, n = prepared.working_size(data), len(regions.REGIONS)
+    note = prepared.made_from(data, "color_masks", k)
+    masks, colors = prepared.read_npz(data / "samples" / f"{k}.npz", Masks=(s, s, n), Colors=(n, 3))
     cmask = regions.color_map(masks, colors)
-    prepared.write_npz(data / "color_masks" / f"{k}.npz", cmask=cmask)
+    path = data / "color_masks" / f"{k}.npz"
+    prepared.write_npz(path, made_from=note, cmask=cmask)
     if png:
-        write_png(data / "color_masks" / f"{k}.png", cmask)
+        write_png(path, cmask)
     return jobs.DONE
 
 
 def write_png(path: Path, cmask: np.ndarray) -> None:
-    """Write a colour map, (S, S, 3) in 0..255, as an 8-bit picture."""
-    with files.atomic(path) as temporary:
-        Image.fromarray(cmask.round().astype(np.uint8)).save(temporary, format="PNG")
+    """Write the colour map of an .npz, (S, S, 3) in 0..255, as an 8-bit picture beside it, which says what it shows."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text(PNG_NOTE, str(prepared.checksums(path, "cmask")[0]))
+    with files.atomic(path.with_suffix(".png")) as temporary:
+        Image.fromarray(cmask.round().astype(np.uint8)).save(temporary, format="PNG", pnginfo=text)
+
+
+def is_png_current(path: Path) -> bool:
+    """Whether the picture beside an .npz shows it; dates decide where it does not say what it shows."""
+    png = path.with_suffix(".png")
+    try:
+        with files.open_regular(png) as file, Image.open(file, formats=("PNG",)) as picture:
+            note = picture.info.get(PNG_NOTE)
+    except Exception:  # missing, or damaged in any way
+        return False
+    return note == str(prepared.checksums(path, "cmask")[0]) if note else files.is_current(png, path)
 
 
 def add_missing_pngs(data: Path, numbers: list[int]) -> None:
     """--png after a run without it: the pictures come from the colour maps that are there."""
     for k in numbers:
         path = data / "color_masks" / f"{k}.npz"
-        if not files.is_current(path.with_suffix(".png"), path):
-            write_png(path.with_suffix(".png"), prepared.read_npz(path, cmask=(None, None, 3))[0])
+        if not is_png_current(path):
+            write_png(path, prepared.read_npz(path, cmask=(None, None, 3))[0])
 
 
 def show(data: Path, numbers: list[int]) -> None:

@@ -92,7 +92,7 @@ def load_judges(args: Args, results: Results) -> tuple[Judges, dict, dict]:
     if (
         flags.get("map_consistency")
         and "parser" not in args.skip
-        and parsers.are_the_same(Path(flags["parser"]), args.parser)
+        and parsers.are_the_same(Path(flags.get("parser", "")), args.parser)
     ):
         raise BadInput(
             f"{results.folder} was trained to please the parser in {args.parser}, which must not judge it: name "

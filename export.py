@@ -83,7 +83,7 @@ def restore(folder: Path) -> Run:
     script = importlib.import_module(Path(name).stem)
     try:
         args = script.Args(
-            **{**run_folder.with_paths(script.Args, folder, flags), "run": folder, "batch_statistics": False}
+            **{**run_folder.with_paths(script.Args, flags, folder), "run": folder, "batch_statistics": False}
         )
         generator = script.Generator(args)
     except (TypeError, ValueError, AttributeError) as error:

@@ -22,7 +22,7 @@ import cv2
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # python data/make_sample.py
 
 from facegan import celebamask, cli, drawing, files, jobs
-from facegan.errors import BadInput
+from facegan.errors import BadInput, brief
 
 # Large plain areas: run lengths alone are both the smallest and four times as fast as the default.
 PNG_FLAGS = [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
@@ -62,12 +62,9 @@ def claim_folder(out: Path, seed: int) -> None:
     marker = out / "sample.json"
     ours = {"made_by": "data/make_sample.py", "version": drawing.VERSION, "seed": seed}
     if marker.is_file():
-        try:
-            theirs = json.loads(marker.read_text(encoding="utf-8"))
-        except ValueError:
-            theirs = "something unreadable"
+        theirs = files.read_json(marker, "bring it back as it was, or name another --out.")
         if theirs != ours:
-            raise BadInput(f"{marker} says {theirs}, now it would be {ours}: name another --out.")
+            raise BadInput(f"{marker} says {brief(theirs)}, now it would be {ours}: name another --out.")
     elif out.is_dir() and any(path.suffix != ".tmp" for path in out.iterdir()):
         raise BadInput(f"{out} holds other data and no sample.json, so nothing is written into it: name another --out.")
     else:

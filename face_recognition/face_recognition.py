@@ -76,9 +76,11 @@ def face_id(image: np.ndarray, jitter: int = 0) -> tuple[np.ndarray, bool, np.nd
 
 def embed(k: int, data: Path, jitter: int) -> str:
     """Read samples/<k>.npz and write face_ids/<k>.npz. Raises BadInput for a damaged sample."""
-    (image,) = prepared.read_npz(data / "samples" / f"{k}.npz", Image=(None, None, 3))
+    s, note = prepared.working_size(data), prepared.made_from(data, "face_ids", k)
+    (image,) = prepared.read_npz(data / "samples" / f"{k}.npz", Image=(s, s, 3))
     numbers, detected, box = face_id(image, jitter)
-    prepared.write_npz(data / "face_ids" / f"{k}.npz", face_id=numbers, detected=np.array(detected), box=box)
+    values = dict(face_id=numbers, detected=np.array(detected), box=box)
+    prepared.write_npz(data / "face_ids" / f"{k}.npz", made_from=note, **values)
     return jobs.DONE if detected else NOT_DETECTED
 
 

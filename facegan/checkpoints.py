@@ -1,5 +1,6 @@
 """Save and resume: checkpoints, the held run folder, Ctrl-C."""
 
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -28,21 +29,29 @@ class Checkpoints:
         self.variables = [variable for variables in self.state.values() for variable in variables]
         self.checkpoint = tf.train.Checkpoint(step=self.step, **self.state)
         self.manager, self.unreadable = self.make_manager(), []
+        listed, on_disk = list(self.manager.checkpoints), checkpoints_on_disk(self.folder)
+        self.is_list_lost = bool(on_disk) and not any(Path(f"{path}.index").exists() for path in listed)
+        self.candidates = on_disk if self.is_list_lost else listed
 
     def make_manager(self) -> tf.train.CheckpointManager:
         try:
             return tf.train.CheckpointManager(self.checkpoint, str(self.folder), max_to_keep=2)
         except ValueError:
-            raise BadInput(f"{self.folder / 'checkpoint'} is damaged: train into a new --run.") from None
+            raise BadInput(
+                f"{self.folder / 'checkpoint'} is damaged: move it away, and the same command finds the checkpoints "
+                "without it; they are kept."
+            ) from None
 
-    def remove_unreadable(self) -> None:
-        """Remove the checkpoints that restore() could not read, so that they do not count as the newest two."""
-        good = [path for path in self.manager.checkpoints if path not in self.unreadable]
-        tf.compat.v1.train.update_checkpoint_state(str(self.folder), good[-1], good)
+    def renew_list(self) -> None:
+        """Write TensorFlow's list of those that restore() could read, so that these are the newest two, and remove the
+        others."""
+        good = [path for path in self.candidates if path not in self.unreadable]
+        dates = list(map(float, range(1, len(good) + 1)))  # without dates TensorFlow would never remove one of them
+        tf.compat.v1.train.update_checkpoint_state(str(self.folder), good[-1], good, None, dates, 0.0)
         for path in self.unreadable:
             for file in self.folder.glob(f"{Path(path).name}.*"):
                 file.unlink()
-        self.manager, self.unreadable = self.make_manager(), []
+        self.manager, self.unreadable, self.is_list_lost = self.make_manager(), [], False
 
     def restore_together(self) -> int:
         """restore() on every machine. Raises BadInput unless all of them find the same step."""
@@ -54,9 +63,14 @@ class Checkpoints:
     def restore(self, required: bool = False) -> int:
         """Load the newest checkpoint that can be read, if there is one, and return its step.
 
-        Raises BadInput when there are some and none can be read, or when there is none and one is required.
+        Raises BadInput when there are some, or parts of some, and none can be read, or when there is none and one is
+        required.
         """
-        for path in reversed(self.manager.checkpoints):
+        if self.is_list_lost:
+            print(
+                f"{self.folder / 'checkpoint'} does not say which checkpoints there are: they are known by their names"
+            )
+        for path in reversed(self.candidates):
             try:
                 self.load(path)
                 return int(self.step.numpy())
@@ -65,8 +79,11 @@ class Checkpoints:
             except Exception as error:  # TensorFlow reports damage as anything from IndexError to DataLossError
                 print(f"{path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
                 self.unreadable.append(path)
-        if required or self.manager.checkpoints:
-            raise BadInput(f"no usable checkpoint in {self.folder}: train into a new --run.")
+        if required or self.candidates or has_files(self.folder):
+            raise BadInput(
+                f"no usable checkpoint in {self.folder}, where nothing was changed: bring the missing files back, or "
+                "train into a new --run."
+            )
         return 0
 
     def load(self, path: str) -> None:
@@ -103,8 +120,8 @@ class Checkpoints:
                     "Start a new --run with a lower --learning-rate, or with --precision float32."
                 )
         self.step.assign(step)
-        if self.unreadable:
-            self.remove_unreadable()
+        if self.unreadable or self.is_list_lost:
+            self.renew_list()
         try:
             self.manager.save(step)
         except tf.errors.OpError as error:
@@ -113,6 +130,17 @@ class Checkpoints:
                 f"cannot save step {step} in {self.folder} ({devices.reason(error)}); "
                 "the checkpoints before it are kept: make room, and the same command goes on from there."
             ) from None
+
+
+def has_files(folder: Path) -> bool:
+    """Whether a folder holds a file of any checkpoint; what a kill in the middle of a save left is none."""
+    return any(path.is_file() for path in folder.glob("ckpt-*"))
+
+
+def checkpoints_on_disk(folder: Path) -> list[str]:
+    """The checkpoints in a folder, oldest first, by the names of their files: TensorFlow's list may be lost."""
+    matches = (re.fullmatch(r"ckpt-(\d+)\.index", path.name) for path in folder.glob("ckpt-*.index"))
+    return [str(folder / f"ckpt-{step}") for step in sorted(int(match[1]) for match in matches if match)]
 
 
 def remove_leftovers(folder: Path) -> None:

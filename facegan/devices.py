@@ -170,6 +170,10 @@ def errors_as_sentences() -> Iterator[None]:
             f"the device is out of memory ({reason(error)}). Lower --batch-size or --size, or say "
             "--precision mixed_bfloat16 (mixed_float16 on older GPUs) in a new --run. What was saved is kept."
         ) from None
+    except tf.errors.InvalidArgumentError as error:
+        if damage := re.search(r"assertion failed: \[(.* is damaged: [^\]]*)\]", error.message):
+            raise BadInput(f"{damage[1]}.") from None
+        raise
     except (
         tf.errors.UnavailableError,
         tf.errors.AbortedError,

@@ -3,3 +3,11 @@
 
 class BadInput(ValueError):
     """Something a person gave us cannot be used. The message says what, where, and what to do about it."""
+
+
+def brief(cause: object) -> str:
+    """What an exception or a value says, in at most 100 characters of one line: damaged files hold anything."""
+    text = str(cause) if not isinstance(cause, BaseException) else str(cause) or type(cause).__name__
+    line = next(iter(text.splitlines()), "")
+    line = "".join(c if c.isprintable() else "?" for c in line)
+    return line if len(line) <= 100 else f"{line[:97]}..."

@@ -3,14 +3,23 @@
 import csv
 import fcntl
 import hashlib
+import io
 import json
 import os
 import socket
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from facegan.errors import BadInput
+from facegan.errors import BadInput, brief
+
+LARGEST = 1 << 24
+"""Bytes that a record or the arrays of a face may have: real ones have less than a tenth."""
+LARGEST_TABLE = 1 << 28
+"""The same of a .csv, which grows with the faces and the steps."""
+BRING_BACK = "bring it back as it was, or name another folder; nothing was changed."
 
 
 @contextmanager
@@ -58,6 +67,38 @@ def lock(path: Path) -> Iterator[None]:
         file.close()
 
 
+def open_regular(path: Path, largest: int = LARGEST) -> BinaryIO:
+    """Open a file to read its bytes. Raises FileNotFoundError, and BadInput when it is no regular file (a FIFO or a
+    device would be waited for, or never end), cannot be read, or is larger than so many bytes."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # does not wait for the writer of a FIFO
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from None
+    about = os.fstat(file)
+    if stat.S_ISREG(about.st_mode) and about.st_size <= largest:
+        return os.fdopen(file, "rb")
+    os.close(file)
+    if not stat.S_ISREG(about.st_mode):
+        raise BadInput(f"{path} is no regular file: put the file itself in its place.")
+    raise BadInput(f"{path} is too large: at most {largest / 1e6:.0f} MB are read, it has {about.st_size / 1e6:.0f}.")
+
+
+def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
+    """All bytes of a file. Raises as open_regular() does."""
+    with open_regular(path, largest) as file:
+        try:
+            return file.read(os.fstat(file.fileno()).st_size)  # a file that grows meanwhile does not grow here
+        except OSError as error:
+            raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> BadInput:
+    """That a file cannot be read, which says nothing of what is in it."""
+    return BadInput(f"{path} cannot be read ({error.strerror}): mend that first; the file itself may be whole.")
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically."""
     with atomic(path) as temporary:
@@ -95,16 +136,85 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_json(path: Path, remedy: str = "") -> dict:
-    """A .json file that holds an object. Raises BadInput, which ends in the remedy, when it does not."""
+def read_json(path: Path, remedy: str = BRING_BACK, schema: dict | None = None) -> dict:
+    """A .json file that holds an object as the schema says, which fault() explains. Raises BadInput, which ends in the
+    remedy, when it does not."""
+    text, reason = read_text(path, remedy), ""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict):
-            return content
-    except (OSError, ValueError):
-        pass
-    remedy = remedy or f"choose another folder, or delete {path.parent} and make it again."
-    raise BadInput(f"{path} is missing or damaged: {remedy}")
+        content = json.loads(text)
+    except RecursionError:
+        reason = "it is nested too deep"
+    except ValueError as error:
+        reason = brief(error)
+    if reason := reason or fault(content, schema or {}):
+        raise BadInput(f"{path} is damaged ({reason}): {remedy}")
+    return content
+
+
+def fault(content: object, schema: dict) -> str:
+    """What is wrong with an object of a .json; "" when nothing is.
+
+    schema: key -> its type, a question about its value, or the schema of the object that it holds. A key that ends in
+    "?" may be missing.
+    """
+    if not isinstance(content, dict):
+        return f"it is {in_words(content)}, expected an object"
+    for key, kind in schema.items():
+        name = key.removesuffix("?")
+        if name not in content:
+            if key == name:
+                return f"{name} is missing"
+        elif isinstance(kind, dict):
+            if inner := fault(content[name], kind):
+                return f"in {name} {inner}"
+        elif not (type(content[name]) is kind if isinstance(kind, type) else kind(content[name])):
+            return f"{name} is {in_words(content[name])}"
+    return ""
+
+
+def difference(before: dict, now: dict) -> str:
+    """The first setting in which two records differ, for a sentence: "size 64 there, 128 here"; "" when none does."""
+    for name in before | now:
+        if before.get(name) != now.get(name):
+            return f"{brief(name)} {in_words(before.get(name))} there, {in_words(now.get(name))} here"
+    return ""
+
+
+def in_words(value: object) -> str:
+    """A value of a .json, for a sentence."""
+    return {dict: "an object", list: "a list"}.get(type(value)) or brief(repr(value))
+
+
+def read_text(path: Path, remedy: str, largest: int = LARGEST) -> str:
+    """A text file, without the byte order mark that some editors put before it. Raises BadInput, which ends in the
+    remedy, when it is missing or not UTF-8."""
+    try:
+        return read_bytes(path, largest).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise BadInput(f"{path} is missing: {remedy}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is damaged (byte {error.start} is not UTF-8 text): {remedy}") from None
+
+
+def read_csv(path: Path, columns: Sequence[str], remedy: str) -> list[list[str]]:
+    """The rows of a .csv below its header, which begins with these columns; none of an empty file. Raises BadInput,
+    which ends in the remedy, when it is missing or has another header."""
+    text = read_text(path, remedy, LARGEST_TABLE)
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    except csv.Error as error:
+        raise BadInput(f"{path} is damaged ({brief(error)}): {remedy}") from None
+    check_header(path, rows[0] if rows else columns, columns, remedy)
+    return rows[1:]
+
+
+def check_header(path: Path, header: Sequence[str], columns: Sequence[str], remedy: str) -> None:
+    """Raise BadInput, which ends in the remedy, unless a .csv's header begins with these columns."""
+    if list(header[: len(columns)]) == list(columns):
+        return
+    line = brief(",".join(header))
+    cause = " (a spreadsheet wrote it with semicolons)" if ";" in line else ""
+    raise BadInput(f"{path} begins with {line!r}, expected {','.join(columns)!r}{cause}: {remedy}")
 
 
 def claim(path: Path, remedy: str, **settings) -> None:
@@ -121,4 +231,4 @@ def claim(path: Path, remedy: str, **settings) -> None:
     for name in settings | recorded:
         before, now = (values.get(name, "as it was without that setting") for values in (recorded, settings))
         if before != now:
-            raise BadInput(f"{path.parent} was made with {name} {before}, now it is {now}; {remedy}")
+            raise BadInput(f"{path.parent} was made with {brief(name)} {brief(before)}, now it is {now}; {remedy}")

@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 from facegan.errors import BadInput
 
@@ -41,6 +41,14 @@ Channels = Annotated[int, Bounds(1, 4096)]
 def notes(args_type: type, name: str) -> tuple:
     """What stands at a flag beside its type."""
     return getattr(get_type_hints(args_type, include_extras=True)[name], "__metadata__", ())
+
+
+def fits(args_type: type, name: str, value: object) -> bool:
+    """Whether a value, as JSON has it, is one that a flag may have; not whether it is within its bounds."""
+    hint = get_type_hints(args_type).get(name)
+    if get_origin(hint) is Literal:
+        return any(type(value) is type(choice) and value == choice for choice in get_args(hint))
+    return type(value) is (str if hint is Path else hint)
 
 
 def of_kind(args_type: type, *kinds: Kind) -> set[str]:

@@ -50,7 +50,7 @@ def run(
 ) -> int:
     """Call work(tasks[k]) for every k whose folder/<k>.npz is not there yet, and say how it went.
 
-    With made_from, a result older than made_from/<k>.npz is made again.
+    With made_from, the folder of the samples, a result that was made from another sample is made again.
     work returns a status word ("done", or another one worth a line in report.csv) and raises BadInput for a bad item,
     which is refused with that reason and never stops the others. workers: processes, 0 for all cores; 1 stays in this
     process. prepare_worker runs once in each. Returns the exit status: 1 when an item was refused, unless keep_going.
@@ -62,7 +62,7 @@ def run(
         files.remove_leftovers(folder)
         current = set() if overwrite else set(prepared.indices(folder.parent, folder.name))
         if made_from:
-            current = {k for k in current if files.is_current(folder / f"{k}.npz", made_from / f"{k}.npz")}
+            current = {k for k in current if prepared.is_current(made_from.parent, folder.name, k)}
         open_tasks = {k: task for k, task in tasks.items() if k not in current}
         report.tidy(keep=tasks.keys() - open_tasks.keys())
         counts = Counter(done=0, skipped=len(tasks) - len(open_tasks))
@@ -165,8 +165,8 @@ class Report:
         keep = {str(k) for k in keep}
         rows: dict[int, list[str]] = {}
         if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                rows = {int(row[0]): row for row in csv.reader(file) if len(row) == 3 and row[0] in keep}
+            table = files.read_csv(self.path, self.HEADER, "move it away, and the same command makes a new one.")
+            rows = {int(row[0]): row for row in table if len(row) == 3 and row[0] in keep}
         files.write_text(self.path, csv_text([self.HEADER, *(rows[k] for k in sorted(rows))]))
 
 

@@ -15,10 +15,13 @@ import numpy as np
 from PIL import Image
 
 from facegan import align, celebamask, files, labelmaps, parsers, pictures, pipeline, prepared, regions
-from facegan.errors import BadInput
+from facegan.errors import BadInput, brief
 
 FEWEST = 4
 """Faces that a script takes at least (prepared.split)."""
+
+FACE = {"path?": str, "sha256?": str, "parser?": str, "data?": str, "number?": int}
+"""What faces.json says of a face (files.fault)."""
 
 
 def find(path: Path, parser: keras.Model, aligned: bool) -> dict:
@@ -86,8 +89,13 @@ def next_number(out: Path, faces: dict) -> int:
 
 
 def read_faces(out: Path) -> dict:
-    """faces.json; {} before there is one."""
-    return files.read_json(out / "faces.json") if (out / "faces.json").exists() else {}
+    """faces.json; {} before there is one. Raises BadInput when it is damaged."""
+    path = out / "faces.json"
+    faces = files.read_json(path) if path.exists() else {}
+    for k, about in faces.items():
+        if not (k.isdecimal() and len(k) < 10) or files.fault(about, FACE):
+            raise BadInput(f"{path} is damaged (face {brief(k)} is {files.in_words(about)}): {files.BRING_BACK}")
+    return faces
 
 
 def write_faces(out: Path, faces: dict) -> None:

@@ -3,8 +3,12 @@
 A record is one face as raw bytes, packed/<k>.bin beside samples/: image (S, S, 3), region bits (S, S), 21 colour
 numbers and 128 face-ID numbers (float32). TensorFlow reads any record in any order without Python. What parse_face.py
 reads, image and label map, lies in packed_labels/ in the same manner, for it needs no face IDs.
+
+Each ends in a trailer of 32 bytes: "face", RECORD_FORMAT, the checksums of up to four arrays that it was made from, and
+a fingerprint of all that, which is compared whenever it is read.
 """
 
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,10 +19,15 @@ from tqdm import tqdm
 
 from facegan import devices, files, prepared
 from facegan.errors import BadInput
-from facegan.regions import LABEL_REGION, REGIONS
+from facegan.regions import REGIONS
 
 FACE_ID = 128
 COLORS = 3 * len(REGIONS)
+RECORD_FORMAT = 2
+"""Records of another format are made anew; those of the first had no trailer."""
+TRAILER, FINGERPRINT = 32, 8
+"""Bytes at the end of a record, and at the end of these."""
+DAMAGED = "is damaged: delete it, and the same command makes it again"
 
 
 def pack(records: type["Records"], data: Path, numbers: list[int], size: int) -> None:
@@ -31,7 +40,9 @@ def pack(records: type["Records"], data: Path, numbers: list[int], size: int) ->
     stale = [k for k in numbers if not is_packed(records, data, k, size)]
 
     def pack_one(k):
-        files.write_bytes(folder / f"{k}.bin", records.encode(data, k, size))
+        about = records_trailer(records, data, k)  # first: a sample that changes meanwhile is packed again next time
+        record = records.encode(data, k, size) + about
+        files.write_bytes(folder / f"{k}.bin", record + fingerprint(record))
 
     with ThreadPoolExecutor() as pool:
         list(tqdm(pool.map(pack_one, stale), "packing", len(stale), disable=not stale))
@@ -49,10 +60,28 @@ def check_size(data: Path, size: int) -> None:
 
 
 def is_packed(records: type["Records"], data: Path, k: int, size: int) -> bool:
-    """Whether record k exists, is whole, and is not older than the files it is made from."""
-    record = data / records.FOLDER / f"{k}.bin"
-    sources = (data / folder / f"{k}.npz" for folder in records.MADE_FROM)
-    return files.is_current(record, *sources) and record.stat().st_size == records.record_bytes(size)
+    """Whether record k exists, is as long as it should be, and was made from the arrays as they are now; what it holds
+    is compared with its fingerprint when it is read. Raises BadInput when the arrays are missing or damaged."""
+    path = data / records.FOLDER / f"{k}.bin"
+    if not path.is_file() or path.stat().st_size != records.record_bytes(size) + TRAILER:
+        return False
+    with path.open("rb") as file:
+        file.seek(-TRAILER, 2)
+        return file.read(TRAILER - FINGERPRINT) == records_trailer(records, data, k)
+
+
+def records_trailer(records: type["Records"], data: Path, k: int) -> bytes:
+    """The trailer of record k, without its fingerprint."""
+    sums = []
+    for folder, names in records.MADE_FROM:
+        sums += prepared.checksums(data / folder / f"{k}.npz", *names)
+    return struct.pack("<4sI4I", b"face", RECORD_FORMAT, *sums, *[0] * (4 - len(sums)))
+
+
+def fingerprint(record: bytes) -> bytes:
+    """TensorFlow's fingerprint of some bytes (FarmHash64), which it computes at the speed of memory."""
+    with tf.device("CPU"):
+        return tf.fingerprint(np.frombuffer(record, np.uint8)[None]).numpy().tobytes()
 
 
 def record_bytes(size: int) -> int:
@@ -67,7 +96,8 @@ class Records:
     cache: "auto" as above, "on" always in memory, "off" never.
     """
 
-    FOLDER, MADE_FROM = "packed", ("samples", "face_ids")
+    FOLDER = "packed"
+    MADE_FROM = ("samples", ("Image", "Masks", "Colors")), ("face_ids", ("face_id",))
     record_bytes = staticmethod(record_bytes)
 
     def __init__(self, data: Path, numbers: list[int], size: int, cache: str = "auto"):
@@ -81,11 +111,15 @@ class Records:
         self.in_memory = self.load() if cache == "on" or (cache == "auto" and fits) else None
 
     def load(self) -> tf.Tensor:
-        """All records, (N, bytes) uint8, in the computer's memory."""
+        """All records, (N, bytes) uint8, in the computer's memory. Raises BadInput for a damaged one."""
         rows = np.empty((len(self.numbers), self.bytes), np.uint8)
 
         def read(i):
-            rows[i] = np.fromfile(f"{self.data}/{self.FOLDER}/{self.numbers[i]}.bin", np.uint8)
+            path = Path(self.data, self.FOLDER, f"{self.numbers[i]}.bin")
+            record = files.read_bytes(path)
+            if len(record) != self.bytes + TRAILER or fingerprint(record[:-FINGERPRINT]) != record[-FINGERPRINT:]:
+                raise BadInput(f"{path} {DAMAGED}.")
+            rows[i] = np.frombuffer(record, np.uint8, self.bytes)
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(read, range(len(rows))))
@@ -93,10 +127,13 @@ class Records:
             return tf.convert_to_tensor(rows)
 
     def read(self, k: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Face k, as decode() says."""
+        """Face k, as decode() says. TensorFlow raises InvalidArgumentError for a damaged record."""
         if self.in_memory is None:
             path = tf.strings.join([self.data, f"/{self.FOLDER}/", tf.strings.as_string(k), ".bin"])
-            raw = tf.io.decode_raw(tf.io.read_file(path), tf.uint8)
+            raw = tf.io.decode_raw(tf.io.read_file(path), tf.uint8, fixed_length=self.bytes + TRAILER)
+            same = tf.reduce_all(tf.fingerprint(raw[None, :-FINGERPRINT])[0] == raw[-FINGERPRINT:])
+            tf.debugging.Assert(same, [tf.strings.join([path, f" {DAMAGED}"])])  # devices makes a sentence of it
+            raw = raw[: self.bytes]
         else:
             raw = self.in_memory[tf.searchsorted(self.numbers, [k])[0]]
         return self.decode(raw)
@@ -132,7 +169,8 @@ class Records:
 class LabelRecords(Records):
     """Photographs and their label maps, from samples/ alone."""
 
-    FOLDER, MADE_FROM = "packed_labels", ("samples",)
+    FOLDER = "packed_labels"
+    MADE_FROM = (("samples", ("Image", "Labels")),)
 
     @staticmethod
     def record_bytes(size: int) -> int:
@@ -142,8 +180,6 @@ class LabelRecords(Records):
     def encode(data: Path, k: int, size: int) -> bytes:
         """The record of face k. Raises BadInput for a damaged file, or one prepared before label maps were kept."""
         image, labels = prepared.read_npz(data / "samples" / f"{k}.npz", Image=(size, size, 3), Labels=(size, size))
-        if labels.max() >= len(LABEL_REGION):
-            raise BadInput(f"{data / 'samples' / f'{k}.npz'}: unknown id {labels.max()}; run g_simple_mask.py again")
         return image.tobytes() + labels.tobytes()
 
     def decode(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -7,15 +7,17 @@ face_ids/<k>.npz     face_id float32 (128,); detected bool; box int32 (4,) left,
 prepared.json        the size, the raw dataset and the layout the samples were made from
 """
 
+import functools
 import io
-import threading
+import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from facegan import files
-from facegan.errors import BadInput
+from facegan import arrays, files
+from facegan.errors import BadInput, brief
+from facegan.regions import MASK_SIZE
 
 MAKERS = {
     "samples": "g_simple_mask.py",
@@ -24,21 +26,31 @@ MAKERS = {
 }
 """Which script fills which folder."""
 
+
+def is_size(value: object) -> bool:
+    """Whether a value is a working size."""
+    return type(value) is int and value >= 16 and MASK_SIZE % value == 0
+
+
+PREPARED = {"size": is_size, "source": str, "layout?": str, "resample?": str, "regions?": str}
+"""What prepared.json holds (files.fault)."""
+
 TRAIN_SHARE = 0.8
 """The first 80 % of the indices train, the rest test (24,000 and 6,000 of CelebAMask-HQ)."""
 
-ONE_READER = threading.Lock()
-"""NumPy reads an array's header by Python's ast, which up to 3.11 counts its depth over all threads: two at once may
-find it wrong and raise SystemError."""
+
+MADE_FROM = {"color_masks": ("Masks", "Colors"), "face_ids": ("Image",)}
+"""Which arrays of a sample the files of a folder are made from."""
 
 
-def write_npz(path: Path, stored: tuple[str, ...] = (), **arrays: np.ndarray) -> None:
-    """Write an .npz atomically; equal arrays give equal bytes.
+def write_npz(path: Path, stored: tuple[str, ...] = (), made_from: str = "", **arrays: np.ndarray) -> None:
+    """Write an .npz atomically; equal arrays give equal bytes. made_from becomes the archive's comment.
 
     Masks and colour maps are deflated at the fastest level (a fiftieth of their size, some 2 ms); photographs hardly
     shrink, so the arrays named in stored are not.
     """
     with files.atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.comment = made_from.encode()
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: the bytes depend on the arrays alone
             method = zipfile.ZIP_STORED if name in stored else zipfile.ZIP_DEFLATED
@@ -50,40 +62,94 @@ def write_npz(path: Path, stored: tuple[str, ...] = (), **arrays: np.ndarray) ->
 def read_npz(path: Path, **shapes: tuple[int | None, ...]) -> list[np.ndarray]:
     """Read the named arrays of an .npz in the order in which the call names them. None in a shape fits any length.
 
-    Raises BadInput when the file is missing or damaged, or an array is missing or of another shape.
+    Raises BadInput when the file is missing or damaged, or an array is missing, of another shape, or not what
+    arrays.KINDS says.
     """
     maker = MAKERS.get(path.parent.name, "its script")
     try:
-        with ONE_READER, np.load(path, allow_pickle=False) as archive:
-            arrays = [archive[name] for name in shapes]
+        content = files.read_bytes(path)
     except FileNotFoundError:
         raise BadInput(f"{path} is missing; run {maker}") from None
-    except KeyError as error:  # whole, but older than an array that was added to the format
-        name = error.args[0].split()[0]
+    values, name = [], ""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for name, shape in shapes.items():
+                values.append(arrays.read(archive, name, shape))
+    except KeyError:  # whole, but older than an array that was added to the format
         raise BadInput(f"{path} has no {name}; run {maker} again, with --overwrite") from None
+    except arrays.Unfit as error:
+        raise BadInput(f"{path}: {name} {error}; delete it and run {maker} again") from None
     except Exception as error:  # a damaged zip can raise anything from zlib.error to NotImplementedError
-        raise BadInput(f"{path} is damaged ({error}); delete it and run {maker} again") from None
-    for (name, shape), array in zip(shapes.items(), arrays, strict=True):
-        if len(shape) != array.ndim or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
-            raise BadInput(f"{path}: {name} is {array.shape}, expected {shape}; delete it and run {maker} again")
-    return arrays
+        raise BadInput(f"{path} is damaged ({brief(error)}); delete it and run {maker} again") from None
+    return values
 
 
 def photo_crc(data: Path, k: int) -> int:
-    """The checksum of a sample's photograph, which its archive carries: equal ones are the same pixels. Raises BadInput
-    when the sample is missing or damaged."""
-    path = data / "samples" / f"{k}.npz"
+    """The checksum of a sample's photograph: equal ones are the same pixels. Raises BadInput when the sample is missing
+    or damaged."""
+    return checksums(data / "samples" / f"{k}.npz", "Image")[0]
+
+
+def checksums(path: Path, *names: str) -> list[int]:
+    """The checksums of these arrays of an .npz, which its directory carries, so that nothing else is read. Raises
+    BadInput when it is missing or damaged, or has no such array."""
+    crc, _ = directory(path)
+    if missing := [name for name in names if name not in crc]:
+        maker = MAKERS.get(path.parent.name, "its script")
+        raise BadInput(f"{path} has no {missing[0]}; run {maker} again, with --overwrite")
+    return [crc[name] for name in names]
+
+
+def directory(path: Path) -> tuple[dict[str, int], str]:
+    """The checksum of each array of an .npz, and the comment that write_npz() left. Raises BadInput."""
+    maker = MAKERS.get(path.parent.name, "its script")
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.getinfo("Image.npy").CRC
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path} is missing or damaged ({error}); run g_simple_mask.py again") from None
+        about = path.stat()
+        return read_directory(path, about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_ino)
+    except BadInput:
+        raise
+    except FileNotFoundError:
+        raise BadInput(f"{path} is missing; run {maker}") from None
+    except Exception as error:  # a damaged zip can raise anything
+        raise BadInput(f"{path} is damaged ({brief(error)}); delete it and run {maker} again") from None
+
+
+@functools.lru_cache(1 << 17)
+def read_directory(path: Path, *stat: int) -> tuple[dict[str, int], str]:
+    """directory(), once for each state of a file: starting a training asks two or three times."""
+    with files.open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        crc = {entry.filename.removesuffix(".npy"): entry.CRC for entry in archive.infolist()}
+        return crc, archive.comment.decode("ascii", "replace")
+
+
+def made_from(data: Path, folder: str, k: int) -> str:
+    """What a file of color_masks/ or face_ids/ is made from, for instance "Image 1a2b3c4d": the checksums of arrays of
+    the sample as it is now. Raises BadInput when that is missing or damaged."""
+    names = MADE_FROM[folder]
+    sums = checksums(data / "samples" / f"{k}.npz", *names)
+    return ", ".join(f"{name} {crc:08x}" for name, crc in zip(names, sums, strict=True))
+
+
+def is_current(data: Path, folder: str, k: int) -> bool:
+    """Whether face k of color_masks/ or face_ids/ exists and was made from the sample as it is now. Dates decide only
+    where a file does not say what it was made from, as those of earlier versions, or the sample is damaged."""
+    path, sample = data / folder / f"{k}.npz", data / "samples" / f"{k}.npz"
+    if not path.exists():
+        return False
+    try:
+        _, note = directory(path)
+        if note:
+            return note == made_from(data, folder, k)
+    except BadInput:
+        pass  # whoever reads it says what is wrong
+    return files.is_current(path, sample)
 
 
 def indices(data: Path, folder: str) -> list[int]:
     """The numbers of the faces in one of the three folders, in order."""
     path = data / folder
-    return sorted(int(p.stem) for p in path.glob("*.npz") if p.stem.isdecimal()) if path.is_dir() else []
+    names = {p.stem for p in path.glob("*.npz") if p.stem.isdecimal()} if path.is_dir() else set()
+    return sorted(int(name) for name in names if name == str(int(name)))  # 007 is none, nor are other scripts' digits
 
 
 def sample_indices(data: Path) -> list[int]:
@@ -97,16 +163,14 @@ def sample_indices(data: Path) -> list[int]:
 
 
 def complete_indices(data: Path) -> list[int]:
-    """The numbers of the samples. Raises BadInput unless each has a face ID that is not older. Colour maps are not
+    """The numbers of the samples. Raises BadInput unless each has a face ID that was made from it. Colour maps are not
     needed: trainings compute them on the device."""
     samples = sample_indices(data)
-    missing = [
-        k for k in samples if not files.is_current(data / "face_ids" / f"{k}.npz", data / "samples" / f"{k}.npz")
-    ]
+    missing = [k for k in samples if not is_current(data, "face_ids", k)]
     if missing:
         raise BadInput(
-            f"{len(missing)} of {len(samples)} samples in {data} have no face_ids/<k>.npz, or an older one "
-            f"(first: {missing[0]}): run `python {MAKERS['face_ids']} --data {data}`."
+            f"{len(missing)} of {len(samples)} samples in {data} have no face_ids/<k>.npz, or one of another "
+            f"photograph (first: {missing[0]}): run `python {MAKERS['face_ids']} --data {data}`."
         )
     return samples
 
@@ -122,9 +186,14 @@ def split(numbers: list[int]) -> tuple[list[int], list[int]]:
     return numbers[:boundary], numbers[boundary:]
 
 
+def working_size(data: Path) -> int | None:
+    """The size S that prepared.json says; None without one. Raises BadInput when it is damaged."""
+    return describe(data)["size"] if (data / "prepared.json").exists() else None
+
+
 def describe(data: Path) -> dict:
     """What prepared.json says: size, source, layout, resample. Raises BadInput when it is missing or damaged."""
     path = data / "prepared.json"
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path.exists(), it takes any name: this one may come from a record
         raise BadInput(f"{path} is missing: is this a prepared folder? Run `python g_simple_mask.py --out {data}`.")
-    return files.read_json(path)
+    return files.read_json(path, schema=PREPARED)

@@ -100,12 +100,15 @@ def append_row(path: Path, row: dict) -> None:
 
 
 def forget_rows_after(path: Path, step: int) -> None:
-    """Drop the rows of metrics.csv that a resumed run will write again, and lines that a kill cut short."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    """Drop the rows of metrics.csv that a resumed run will write again, and lines that a kill cut short. Raises
+    BadInput when it is something else."""
+    remedy = "move it away, and the same command goes on with a new one."
+    text = files.read_text(path, remedy, files.LARGEST_TABLE) if path.exists() else ""
     header, *rows = re.findall(r".*\n", text) or [""]
-    if not header.startswith("step,"):
+    if not header:
         files.write_text(path, "")
         return
+    files.check_header(path, header.strip().split(","), ["step"], remedy)
     whole = [row for row in rows if row.count(",") == header.count(",")]
     earlier = [row for row in whole if row.split(",")[0].isdecimal() and int(row.split(",")[0]) <= step]
     files.write_text(path, "".join([header, *earlier]))

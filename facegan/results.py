@@ -7,7 +7,6 @@ index.html       every face, a page at a time
 results.json     script, run, step, flags, dataset (run_folder.about_test); written last, when everything else is there
 """
 
-import csv
 import html
 import json
 from pathlib import Path
@@ -19,12 +18,28 @@ from PIL import Image
 from tqdm import tqdm
 
 from facegan import files, pictures, prepared
-from facegan.errors import BadInput
+from facegan.errors import BadInput, brief
 
 PAGE = Path(__file__).with_name("results.html")
 """A string.Template of index.html."""
 
-AGAIN = "run --test into it again."
+AGAIN = "bring it back as it was, or run --test into that folder again."
+
+
+def is_number(value: object) -> bool:
+    return type(value) in (int, float)
+
+
+RESULTS = {
+    "script": str,
+    "step": int,
+    "split": str,
+    "data": str,
+    "source": prepared.PREPARED,
+    "flags": {"batch_size": int, "map_consistency?": is_number, "parser?": str},
+    "faces?": int,
+}
+"""What results.json holds (files.fault)."""
 
 
 # --- write ------------------------------------------------------------------------------------------------------------
@@ -122,18 +137,13 @@ def read_results(folder: Path, data: Path | None) -> Results:
     path = folder / "results.json"
     if not path.is_file():
         raise BadInput(f"no finished results in {folder} ({path.name} is missing): {AGAIN}")
-    about = files.read_json(path, AGAIN)
+    about = files.read_json(path, AGAIN, RESULTS)
     if about.get("script") == "parse_face.py":
         raise BadInput(f"{folder} holds maps that parse_face.py found and scored itself: see scores.md there.")
-    try:
-        data, source = data or Path(about["data"]), about["source"]
-        k, map_k = read_numbers(folder / "results.csv", about)
-        int(source["size"])
-        _ = about["script"], about["step"], about["split"], about["flags"]["batch_size"]
-    except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise BadInput(f"results in {folder} are damaged ({error!r}): {AGAIN}") from None
-    if prepared.describe(data) != source:
-        raise BadInput(f"{folder} was painted from {source}, but {data} is {prepared.describe(data)}: see --data.")
+    data, source = data or Path(about["data"]), about["source"]
+    k, map_k = read_numbers(folder / "results.csv", about)
+    if other := files.difference(source, prepared.describe(data)):
+        raise BadInput(f"{folder} was painted from another folder than {data} ({other}): see --data.")
     if len(k) < 2:
         raise BadInput(f"{folder} has {len(k)} face: scores of a set need at least two, better hundreds.")
     kinds = ["rec", "man", "cmask", "real"] if (k != map_k).any() else ["rec", "cmask", "real"]
@@ -141,15 +151,18 @@ def read_results(folder: Path, data: Path | None) -> Results:
 
 
 def read_numbers(path: Path, about: dict) -> tuple[np.ndarray, np.ndarray]:
-    """k and map_k of every row of results.csv. Raises ValueError when they are not as many as results.json says."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    k = np.array([int(row["k"]) for row in rows])
-    map_k = np.array([int(row["map_k"]) for row in rows])
+    """k and map_k of every row of results.csv. Raises BadInput when it is damaged, or has not as many as results.json
+    says."""
+    rows = files.read_csv(path, ["k", "map_k"], AGAIN)
+    if odd := [row for row in rows if not all(x.isdecimal() and len(x) < 10 for x in row[:2]) or len(row) < 2]:
+        raise BadInput(f"{path} is damaged (a row is {brief(','.join(odd[0]))!r}): {AGAIN}")
+    k, map_k = (np.array([int(row[i]) for row in rows], int) for i in range(2))
     faces = len(set(k.tolist()))
     expected = about.get("faces", faces)  # results of earlier versions do not say how many
     if not len(k) == faces == expected:
-        raise ValueError(f"results.csv has {len(k)} rows of {faces} faces, painted were {expected}")
+        raise BadInput(
+            f"{path} is damaged: results.csv has {len(k)} rows of {faces} faces, painted were {expected}: {AGAIN}"
+        )
     return k, map_k
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from facegan import cli, devices, files, flags, prepared
-from facegan.errors import BadInput
+from facegan.errors import BadInput, brief
 from facegan.flags import Bounds, Kind
 
 
@@ -75,16 +75,8 @@ def parse(args_type, published: dict, description: str):
         raise BadInput(f"{args.run} was trained by {trained_by}, this is {script}: name another folder with --run.")
     if args.test and not (args.train or recorded):
         raise BadInput(f"no trained run in {args.run}: train first, with --train, or name one with --run.")
-    recorded = with_paths(args_type, args.run, recorded)
-    try:
-        default = args_type(**(recorded or (published if args.published else {})))
-        for name, value in recorded.items():
-            if type(value) is not type(getattr(args, name)):
-                raise TypeError(f"{name} is {value!r}")
-    except TypeError as error:
-        raise BadInput(
-            f"{args.run / 'args.json'} is damaged or of another version ({error}): train into a new --run."
-        ) from None
+    recorded = with_paths(args_type, recorded, args.run)
+    default = args_type(**(recorded or (published if args.published else {})))
     args = cli.parse(args_type, default=default, description=description)
     flags.check_bounds(args)
     check_flags(args, recorded)
@@ -101,15 +93,21 @@ def recorded_flags(run: Path) -> dict:
     checkpoint, when nothing binds it yet. Raises BadInput when they are damaged or of another version."""
     if not has_checkpoint(run):
         return {}
-    recorded = read_record(run / "args.json")
+    recorded = read_record(run / "args.json", {"script?": str, "format?": int})
     if recorded.pop("format", FORMAT) != FORMAT:
         raise BadInput(f"{run / 'args.json'} is of another version: train into a new --run.")
     return recorded
 
 
-def with_paths(args_type: type, run: Path, recorded: dict) -> dict:
-    """Recorded flags with their paths as Path. Raises BadInput when the run was trained before a flag existed: which
-    value it would have today, nobody knows."""
+def with_paths(args_type: type, recorded: dict, run: Path) -> dict:
+    """The recorded flags of a run with their paths as Path. Raises BadInput for a flag that does not exist, or has a
+    value that it cannot have, and when the run was trained before a flag existed: nobody knows its value."""
+    for name, value in recorded.items():
+        if not flags.fits(args_type, name, value):
+            raise BadInput(
+                f"{run / 'args.json'} is damaged or of another version ({brief(name)} is {files.in_words(value)}): "
+                "bring it back as it was, or train into a new --run; what was trained is kept."
+            )
     once = flags.of_kind(args_type, Kind.CALL)
     missing = [field.name for field in dataclasses.fields(args_type) if field.name not in once | set(recorded)]
     if recorded and missing:
@@ -121,18 +119,29 @@ def with_paths(args_type: type, run: Path, recorded: dict) -> dict:
 
 
 def has_checkpoint(run: Path) -> bool:
-    return (run / "checkpoints" / "checkpoint").exists()
+    """Whether something was trained here: there is a list of checkpoints, or a file of one though the list is gone."""
+    folder = run / "checkpoints"
+    return (folder / "checkpoint").exists() or any(path.is_file() for path in folder.glob("ckpt-*"))
 
 
-def read_record(path: Path) -> dict:
+def is_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(type(number) is int for number in value)
+
+
+SPLIT = {"source": {"source": str}, "train": is_numbers, "test": is_numbers, "train_photos?": is_numbers}
+STARTS = {"starts": list}
+"""What split.json and starts.json hold (files.fault)."""
+
+
+def read_record(path: Path, schema: dict) -> dict:
     """A .json of a run folder. Raises BadInput when it is missing or damaged."""
-    return files.read_json(path, "what was trained is kept; bring the file back, or train into a new --run.")
+    return files.read_json(path, "what was trained is kept; bring the file back, or train into a new --run.", schema)
 
 
 def check_flags(args: TrainingArgs, recorded: dict) -> None:
     """Raise BadInput with both values where a bound flag differs from the one the run was trained with."""
     if recorded and args.precision == "auto":
-        args.precision = recorded["precision"]  # what auto chose on the machine where the run began
+        args.precision = recorded.get("precision", "auto")  # what auto chose on the machine where the run began
     for name, before in recorded.items():
         value = getattr(args, name)
         same = value.resolve() == before.resolve() if isinstance(value, Path) else value == before
@@ -154,23 +163,22 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, n
     path = args.run / "split.json"
     source = prepared.describe(args.data)
     if has_checkpoint(args.run) and path.exists():
-        before, trains = read_record(path), args.train or args.dry_run
-        if not is_split(before):
-            raise BadInput(f"{path} is damaged: bring it back, or train into a new --run; what was trained is kept.")
-        if trains and before["source"] != source:
+        before, trains = read_record(path, SPLIT), args.train or args.dry_run
+        if trains and (other := files.difference(before["source"], source)):
             raise BadInput(
-                f"{args.run} was trained on {before['source']}, but {args.data} was made from {source}: name a new "
-                "folder with --run, or the folder it was trained on with --data."
+                f"{args.run} was not trained on what {args.data} is ({other}): name a new folder with --run, or the "
+                "folder it was trained on with --data."
             )
         if trains and (before["train"], before["test"]) != (train_numbers, test_numbers):
             raise BadInput(
                 f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
                 f"({len(train_numbers)}): name a new folder with --run, or bring the samples back."
             )
-        if before["source"].get("regions") != source.get("regions"):
+        regions_before, regions = (x.get("regions", "overlapping") for x in (before["source"], source))
+        if regions_before != regions:
             raise BadInput(
-                f"{args.run} was trained on {before['source'].get('regions', 'overlapping')} regions, {args.data} has "
-                f"{source.get('regions', 'overlapping')} ones: name a folder prepared with the same --regions."
+                f"{args.run} was trained on {brief(regions_before)} regions, {args.data} has {regions} ones: name a "
+                "folder prepared with the same --regions."
             )
         same_faces = before["source"]["source"] == source["source"]  # in whatever layout or size they are prepared
         leaked = set(test_numbers) & set(before["train"]) if same_faces else ()
@@ -186,16 +194,6 @@ def parts_to_test(args: TrainingArgs, train_numbers: np.ndarray, test_numbers: n
     """The numbers of the faces that --split names, those that train and those that test apart."""
     parts = {"train": train_numbers, "test": test_numbers}
     return list(parts.values()) if args.split == "all" else [parts[args.split]]
-
-
-def is_split(record: dict) -> bool:
-    """Whether it has what record() writes into split.json."""
-    numbers = [record.get(name) for name in ("train", "test")]
-    return (
-        isinstance(record.get("source"), dict)
-        and "source" in record["source"]
-        and all(isinstance(part, list) and all(isinstance(k, int) for k in part) for part in numbers)
-    )
 
 
 def steps_of_an_epoch(args: TrainingArgs, faces: int) -> int:
@@ -221,7 +219,7 @@ def record(args: TrainingArgs, train_numbers: list[int], test_numbers: list[int]
     settings = {"format": FORMAT, "script": script_of(type(args)), **flags_to_record(args)}
     files.write_text(args.run / "args.json", json.dumps(settings, indent=2) + "\n")
     path = args.run / "starts.json"
-    starts = read_record(path)["starts"] if path.exists() else []
+    starts = read_record(path, STARTS)["starts"] if path.exists() else []
     starts.append(
         {
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

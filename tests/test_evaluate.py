@@ -244,7 +244,7 @@ def keep_one_face(results) -> None:
     [
         (lambda folder: shutil.rmtree(folder), "no finished results.*--test"),
         (lambda folder: (folder / "results.json").unlink(), "no finished results.*--test"),
-        (lambda folder: (folder / "results.json").write_text("{"), "missing or damaged"),
+        (lambda folder: (folder / "results.json").write_text("{"), "damaged"),
         (lambda folder: (folder / "results.json").write_text("{}"), "damaged"),
         (lambda folder: change_results(folder, flags=None), "damaged"),
         (keep_one_face, "has 1 face"),

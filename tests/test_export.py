@@ -253,8 +253,8 @@ def change_flags(run: Path, **flags) -> None:
     ("damage", "pattern"),
     [
         (lambda run: shutil.rmtree(run), "no trained run in .*--run"),
-        (lambda run: (run / "args.json").unlink(), "args.json is missing or damaged"),
-        (lambda run: overwrite(run / "args.json", b"{"), "args.json is missing or damaged"),
+        (lambda run: (run / "args.json").unlink(), "args.json is missing"),
+        (lambda run: overwrite(run / "args.json", b"{"), "args.json is damaged"),
         (lambda run: change_flags(run, script=None), "of another version"),
         (lambda run: change_flags(run, script="os.py"), "of another version"),
         (lambda run: change_flags(run, width=3), "of another version.*width"),

@@ -1,5 +1,6 @@
 """facegan/files.py: atomic writes, leftovers, locks, and the record of how a folder was made."""
 
+import errno
 import json
 import os
 import socket
@@ -118,12 +119,58 @@ def test_claim_refuses_a_record_that_it_does_not_understand(tmp_path, content):
         claim(tmp_path, **SETTINGS)
 
 
-def test_a_json_that_cannot_be_read_ends_in_the_remedy(tmp_path):
-    for content in (None, "{", "[1]"):
-        if content:
-            (tmp_path / "a.json").write_text(content)
-        with pytest.raises(BadInput, match=r"a\.json is missing or damaged: write it again\.$"):
-            files.read_json(tmp_path / "a.json", "write it again.")
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "is missing"),
+        ("{", r"is damaged \(Expecting .*\)"),
+        ("[1]", r"is damaged \(it is a list, expected an object\)"),
+        ('{"b": 1}', r"is damaged \(a is missing\)"),
+        ('{"a": true}', r"is damaged \(a is True\)"),
+        ('{"a": 1, "b": "1"}', r"is damaged \(b is '1'\)"),
+        ('{"a": 1, "c": {"d": []}}', r"is damaged \(in c d is a list\)"),
+    ],
+)
+def test_a_json_that_is_not_as_its_schema_says_ends_in_the_remedy(content, words, tmp_path):
+    if content:
+        (tmp_path / "a.json").write_text(content)
+    with pytest.raises(BadInput, match=rf"a\.json {words}: write it again\.$"):
+        files.read_json(tmp_path / "a.json", "write it again.", {"a": int, "b?": int, "c?": {"d": str}})
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": 1}', encoding="utf-8-sig")
+    (tmp_path / "a.csv").write_text("k,x\n1,2\n", encoding="utf-8-sig")
+    assert files.read_json(tmp_path / "a.json", "", {"a": int}) == {"a": 1}
+    assert files.read_csv(tmp_path / "a.csv", ["k"], "") == [["1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"k;x\n1;2\n", r"begins with 'k;x', expected 'k,x' \(a spreadsheet wrote it with semicolons\)"),
+        (b"1,2\n", "begins with '1,2', expected 'k,x'"),
+        (b"k,x\n\xe9,2\n", r"is damaged \(byte 4 is not UTF-8 text\)"),
+        ("k,x\n1,2\n".encode("utf-16"), "is not UTF-8 text"),
+        (b'k,x\n1,"' + b"2" * 200_000, "is damaged .*field larger"),
+        (b"k" * 200_000, "is damaged|begins with 'kkkk"),
+    ],
+)
+def test_a_table_that_is_another_ends_in_the_remedy(content, words, tmp_path):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(BadInput, match=rf"a\.csv.*({words}).*: move it away\.$"):
+        files.read_csv(tmp_path / "a.csv", ["k", "x"], "move it away.")
+
+
+def test_what_cannot_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    (tmp_path / "a.json").write_text("{}")
+
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(BadInput, match=r"a\.json cannot be read \(Permission denied\): mend that first"):
+        files.read_json(tmp_path / "a.json")
 
 
 def test_a_table_has_a_header_and_six_digits(tmp_path):

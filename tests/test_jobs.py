@@ -156,6 +156,15 @@ def test_an_error_of_our_own_still_writes_the_report(folder):
     assert report(folder) == [["0", "refused", "0 is bad, so to say"]]
 
 
+@pytest.mark.parametrize("content", [b"k;status;detail\n1;refused;bad\n", b"\xff\xfek\0", b"my notes\n"])
+def test_a_report_of_somebody_else_is_never_written_over(content, folder):
+    folder.mkdir()
+    (folder / "report.csv").write_bytes(content)
+    with pytest.raises(BadInput, match=r"report\.csv .*: move it away, and the same command makes a new one\.$"):
+        run(folder, "done")
+    assert (folder / "report.csv").read_bytes() == content
+
+
 SLOW_JOB = """
 import os, sys, time
 if __name__ != "__main__" and "slow start" in sys.argv:  # a worker that is still importing

@@ -1,5 +1,6 @@
 """facegan/pipeline.py and the datasets built from it: records, second maps, batches; no sample goes through Python."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import tensorflow as tf
 import pix2pix
 import pix2pix_rec
 import pix2pix_v2
-from facegan import pipeline, prepared
+from facegan import devices, pipeline, prepared
 from facegan.errors import BadInput
 
 SCRIPTS = pytest.mark.parametrize("script", [pix2pix, pix2pix_v2, pix2pix_rec], ids=lambda script: script.__name__)
@@ -56,7 +57,8 @@ def test_packed_records_equal_the_prepared_files(records, prepared_64):
 
 
 def test_a_record_takes_the_bytes_that_are_counted_for_it(records, prepared_64):
-    assert (prepared_64 / "packed" / "3.bin").stat().st_size == pipeline.record_bytes(64) == records.bytes
+    size = (prepared_64 / "packed" / "3.bin").stat().st_size
+    assert size - pipeline.TRAILER == pipeline.record_bytes(64) == records.bytes
 
 
 def test_records_in_memory_and_on_disk_are_the_same_faces(prepared_64):
@@ -99,6 +101,54 @@ def test_a_record_cut_short_is_packed_again(copy):
     (copy / "packed" / "3.bin").write_bytes(whole[:100])
     assert (pipeline.Records(copy, [3], 64).in_memory == records.in_memory).numpy().all()
     assert (copy / "packed" / "3.bin").read_bytes() == whole
+
+
+def test_a_record_of_an_earlier_format_is_made_anew(copy):
+    """The first had no trailer."""
+    records = pipeline.Records(copy, [3], 64)
+    path = copy / "packed" / "3.bin"
+    whole = path.read_bytes()
+    for other in (whole[: -pipeline.TRAILER], whole[:-28] + b"\x01" + whole[-27:]):
+        path.write_bytes(other)
+        assert (pipeline.Records(copy, [3], 64).in_memory == records.in_memory).numpy().all()
+        assert path.read_bytes() == whole
+
+
+def read_as_a_training_does(records, numbers: list[int]) -> list[dict]:
+    return list(tf.data.Dataset.from_tensor_slices(tf.constant(numbers, tf.int64)).map(records.read))
+
+
+@pytest.mark.parametrize("place", [0, 5000, 64 * 64 * 4 + 7, -1, -pipeline.FINGERPRINT])
+@pytest.mark.parametrize("cache", ["on", "off"])
+def test_a_damaged_record_is_a_sentence_wherever_it_is_read(cache, place, copy):
+    """A changed bit keeps size and date: only its fingerprint shows it."""
+    pipeline.Records(copy, [3, 4], 64)
+    path = copy / "packed" / "3.bin"
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    sentence = r"packed/3\.bin is damaged: delete it, and the same command makes it again\.$"
+    with pytest.raises(BadInput, match=sentence), devices.errors_as_sentences():
+        read_as_a_training_does(pipeline.Records(copy, [3, 4], 64, cache), [4, 3])
+    path.unlink()
+    pipeline.Records(copy, [3, 4], 64, cache).read(tf.constant(3, tf.int64))
+
+
+def test_dates_decide_nothing_about_records(copy, monkeypatch):
+    """A folder copied without its dates is not packed again, whatever comes first; another face with an old date is."""
+    before = pipeline.Records(copy, [3, 4], 64).in_memory.numpy()
+    dates = {"samples": 2e9, "face_ids": 4e9, "packed": 1e9}
+    for folder, date in dates.items():
+        for path in (copy / folder).glob("*.*"):
+            os.utime(path, (date, date))
+    assert (pipeline.Records(copy, [3, 4], 64).in_memory.numpy() == before).all()
+    assert {(copy / "packed" / f"{k}.bin").stat().st_mtime for k in (3, 4)} == {1e9}
+    for folder in ("samples", "face_ids"):
+        shutil.copy(copy / folder / "5.npz", copy / folder / "3.npz")
+        os.utime(copy / folder / "3.npz", (1e6, 1e6))
+    after = pipeline.Records(copy, [3, 4, 5], 64).in_memory.numpy()
+    assert (after[0] == after[2]).all()
+    assert (after[1] == before[1]).all()
 
 
 def test_a_changed_face_id_is_packed_again(copy):

@@ -2,9 +2,9 @@
 
 import io
 import itertools
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import c_mask
 from facegan import files, prepared
 from facegan.errors import BadInput
 
@@ -131,18 +132,16 @@ def test_a_plain_npy_file_is_refused(tmp_path):
 def test_threads_read_one_after_the_other(tmp_path, monkeypatch):
     """Two that parse an array's header at once raise SystemError on Python 3.11, once in some thousand times."""
     prepared.write_npz(tmp_path / "1.npz", a=np.arange(3))
-    load, inside, most = np.load, [], []
+    read, inside, most = np.lib.format.read_array_header_1_0, [], []
 
-    @contextmanager
-    def watched(*args, **kwargs):
-        with load(*args, **kwargs) as archive:
-            inside.append(1)
-            most.append(len(inside))
-            time.sleep(0.01)
-            yield archive
-            inside.pop()
+    def watched(stream):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.pop()
+        return read(stream)
 
-    monkeypatch.setattr(np, "load", watched)
+    monkeypatch.setattr(np.lib.format, "read_array_header_1_0", watched)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: prepared.read_npz(tmp_path / "1.npz", a=(3,)), range(12)))
     assert most == 12 * [1]
@@ -168,6 +167,77 @@ def test_complete_indices_names_the_script_that_is_still_to_run(tmp_path):
     script = r"python face_recognition/face_recognition\.py --data"
     with pytest.raises(BadInput, match=rf"2 of 5 samples .* no face_ids/.* \(first: 2\): run `{script}"):
         prepared.complete_indices(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A prepared folder of three faces, made by the functions that the scripts use; face IDs are made up."""
+    files.claim(tmp_path / "prepared.json", "", size=16, source="/raw", layout="parts", resample="area")
+    for name in prepared.MAKERS:
+        (tmp_path / name).mkdir()
+    for k in range(3):
+        write_sample(tmp_path, k, 40 * k)
+        c_mask.make_color_mask(k, tmp_path, png=True)
+        note = prepared.made_from(tmp_path, "face_ids", k)
+        face_id = np.full(128, 0.1, np.float32)
+        prepared.write_npz(tmp_path / "face_ids" / f"{k}.npz", made_from=note, face_id=face_id)
+    return tmp_path
+
+
+def write_sample(data, k: int, grey: int) -> None:
+    image, masks = np.full((16, 16, 3), grey, np.uint8), np.ones((16, 16, 7), np.uint8)
+    colors = np.full((7, 3), grey, np.float32)
+    prepared.write_npz(data / "samples" / f"{k}.npz", stored=("Image",), Image=image, Masks=masks, Colors=colors)
+
+
+DERIVED = ("color_masks", "face_ids")
+TOMORROW, LONG_AGO = time.time() + 86_400, 1e6
+
+
+@pytest.mark.parametrize("date", [TOMORROW, LONG_AGO])
+def test_a_date_makes_nothing_stale(folder, date):
+    """A sample dated tomorrow, a folder copied without dates."""
+    for path in folder.glob("samples/*"):
+        os.utime(path, (date, date))
+    assert all(prepared.is_current(folder, name, k) for name in DERIVED for k in range(3))
+    assert all(c_mask.is_png_current(folder / "color_masks" / f"{k}.npz") for k in range(3))
+    assert prepared.complete_indices(folder) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("date", [TOMORROW, LONG_AGO])
+def test_another_face_is_noticed_whatever_its_date(folder, date):
+    """As by a clock that was set back."""
+    write_sample(folder, 1, 200)
+    os.utime(folder / "samples" / "1.npz", (date, date))
+    assert [prepared.is_current(folder, name, k) for name in DERIVED for k in range(3)] == 2 * [True, False, True]
+    with pytest.raises(
+        BadInput, match=r"1 of 3 samples .* no face_ids/<k>.npz, or one of another photograph \(first: 1"
+    ):
+        prepared.complete_indices(folder)
+    c_mask.make_color_mask(1, folder, png=False)
+    os.utime(folder / "color_masks" / "1.npz", (LONG_AGO, LONG_AGO))
+    assert prepared.is_current(folder, "color_masks", 1)
+    assert not c_mask.is_png_current(folder / "color_masks" / "1.npz")
+    c_mask.add_missing_pngs(folder, [1])
+    assert c_mask.is_png_current(folder / "color_masks" / "1.npz")
+
+
+def test_a_file_of_an_earlier_version_is_current_by_its_date(folder):
+    """It does not say what it was made from."""
+    path, sample = folder / "face_ids" / "1.npz", folder / "samples" / "1.npz"
+    prepared.write_npz(path, face_id=np.full(128, 0.1, np.float32))
+    assert prepared.is_current(folder, "face_ids", 1)
+    os.utime(sample, (TOMORROW, TOMORROW))
+    assert not prepared.is_current(folder, "face_ids", 1)
+
+
+def test_a_mask_that_changed_needs_no_face_id_again(folder):
+    with np.load(folder / "samples" / "1.npz") as sample:
+        values = dict(sample)
+    values["Masks"][0] = 0
+    prepared.write_npz(folder / "samples" / "1.npz", **values)
+    assert not prepared.is_current(folder, "color_masks", 1)
+    assert prepared.is_current(folder, "face_ids", 1)
 
 
 def test_complete_indices_takes_samples_without_colour_maps_and_no_maps_without_samples(tmp_path):

@@ -108,13 +108,22 @@ def test_the_grid_of_an_epoch_is_a_picture_and_an_image_in_tensorboard(tmp_path)
         ("step,g\n", "step,g\n"),
         ("step,g", ""),
         ("", ""),
+        ("\ufeffstep,g\n20,1\n", "step,g\n20,1\n"),
     ],
-    ids=["later rows", "a row without an end", "half a row", "a later half row", "no row", "half a header", "nothing"],
+    ids=["later", "no end", "half a row", "a later half row", "no row", "half a header", "nothing", "byte order mark"],
 )
 def test_a_run_that_goes_on_at_step_40_forgets_later_rows_and_torn_ones(before, after, tmp_path):
     (tmp_path / "metrics.csv").write_text(before)
     forget_rows_after(tmp_path / "metrics.csv", 40)
     assert (tmp_path / "metrics.csv").read_text() == after
+
+
+@pytest.mark.parametrize("content", [b"step;g\n20;1\n", b"20,1\n40,2\n", "step,g\n20,1\n".encode("utf-16"), b"\xff\n"])
+def test_a_metrics_file_of_somebody_else_is_never_emptied(content, tmp_path):
+    (tmp_path / "metrics.csv").write_bytes(content)
+    with pytest.raises(BadInput, match=r"metrics\.csv .*move it away, and the same command goes on with a new one\.$"):
+        forget_rows_after(tmp_path / "metrics.csv", 40)
+    assert (tmp_path / "metrics.csv").read_bytes() == content
 
 
 def test_a_run_that_goes_on_repeats_no_row(tmp_path):

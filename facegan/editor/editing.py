@@ -120,8 +120,6 @@ def read_face(data: Path, k: int) -> Face:
         data / "samples" / f"{k}.npz", Image=(s, s, 3), Masks=(s, s, n), Colors=(n, 3), Labels=(s, s)
     )
     (face_id,) = prepared.read_npz(data / "face_ids" / f"{k}.npz", face_id=(128,))
-    if labels.max() > len(PARTS):
-        raise BadInput(f"{data / 'samples' / f'{k}.npz'}: unknown id {labels.max()}; run g_simple_mask.py again")
     return Face(image, FaceMap(masks, labels), colors, face_id)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from facegan import dlibnet, files, parsers
+from facegan import dlibnet, parsers, run_folder
 from facegan.dlibfiles import LANDMARKS_5, model_file
 from facegan.errors import BadInput
 from facegan.evaluation.weights import Missing, Weights, find, find_or_download, how_to_get, need
@@ -250,13 +250,10 @@ def load_parser(run: Path, size: int, source: dict, photos: dict[int, int]) -> t
     if not path.is_file():
         raise Missing(f"no {path}: run `python parse_face.py --train --run {run}`, or name its run with --parser")
     network = parsers.load(run, size)
-    about = files.read_json(run / "args.json", "train the parser again.")
-    record = files.read_json(run / "split.json", "train the parser again.")
-    try:
-        same_source = record["source"]["source"] == source["source"]
-        train_numbers, train_photos = set(record["train"]), set(record.get("train_photos", ()))
-    except (KeyError, TypeError) as error:
-        raise BadInput(f"{run / 'split.json'} is damaged ({error!r}): train the parser again.") from None
+    about = run_folder.read_record(run / "args.json", {})
+    record = run_folder.read_record(run / "split.json", run_folder.SPLIT)
+    same_source = record["source"]["source"] == source["source"]
+    train_numbers, train_photos = set(record["train"]), set(record.get("train_photos", ()))
     leaks = {k for k, crc in photos.items() if crc in train_photos or (same_source and k in train_numbers)}
     if leaks:
         raise BadInput(

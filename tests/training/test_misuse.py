@@ -136,7 +136,7 @@ def test_a_damaged_record_of_the_split_is_refused(damage, copy, call):
     split = json.loads((copy / "split.json").read_text())
     (copy / "split.json").write_text(json.dumps(split | damage))
     assert re.search(
-        r"split.json is damaged: .* what was trained is kept", refusal(call(pix2pix, "--train", "--run", copy))
+        r"split.json is damaged .*: what was trained is kept", refusal(call(pix2pix, "--train", "--run", copy))
     )
 
 

@@ -1,6 +1,8 @@
 """A training that was killed or stopped ends as one that was not; damaged checkpoints."""
 
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,6 +136,51 @@ def test_without_a_checkpoint_that_can_be_read_nothing_is_trained_or_tested(copy
         outcome = call(pix2pix, step, "--run", copy, "--out", tmp_path / "out")
         assert "no usable checkpoint" in refusal(outcome)
         assert contents(copy / "checkpoints") == before
+
+
+def test_without_the_list_of_checkpoints_training_goes_on_from_the_newest(copy, weights, metrics, fake_step, call):
+    """TensorFlow's list lost, of files that are gone, or from the future, as after a clock was set back: the seed, the
+    rows and the weights stay, and the newest two are listed again."""
+    fake_step()
+    before = metrics(copy)
+    path = copy / "checkpoints" / "checkpoint"
+    future = re.sub(r"(timestamps?): 1", r"\1: 9", path.read_text()).replace("ckpt-12", "ckpt-16")
+    for step, text in ((16, ""), (20, future), (24, 'model_checkpoint_path: "ckpt-7"')):
+        path.unlink()
+        if text:
+            path.write_text(text)
+        resumed = call(pix2pix, "--train", "--run", copy, "--epochs", step // 4)
+        assert (resumed.status, weights(copy)["step"]) == (0, step), resumed.err
+        assert "does not say which checkpoints there are" in resumed.out
+        names = sorted(path.name for path in (copy / "checkpoints").glob("*.index"))
+        assert names == [f"ckpt-{step - 4}.index", f"ckpt-{step}.index"]
+    assert metrics(copy)[: len(before)] == before
+    assert "trained with --seed 0, now it is --seed 1" in refusal(call(pix2pix, "--train", "--run", copy, "--seed", 1))
+
+
+def test_parts_of_checkpoints_that_nothing_names_are_never_trained_over(copy, call, tmp_path):
+    for path in (copy / "checkpoints").glob("*"):
+        if ".data" not in path.name:
+            path.unlink()
+    before = contents(copy)
+    for step in ("--train", "--test"):
+        sentence = refusal(call(pix2pix, step, "--run", copy, "--out", tmp_path / "out"))
+        assert "no usable checkpoint" in sentence
+        assert "bring the missing files back" in sentence
+    for name in ("checkpoints", "metrics.csv"):
+        assert {k: v for k, v in contents(copy).items() if k.startswith(name)} == {
+            k: v for k, v in before.items() if k.startswith(name)
+        }
+
+
+def test_a_list_that_names_checkpoints_leaves_others_alone(copy, fake_step, call):
+    """A checkpoint that somebody put aside in the folder is neither taken nor removed."""
+    fake_step()
+    for path in (copy / "checkpoints").glob("ckpt-8.*"):
+        shutil.copy(path, path.with_name(path.name.replace("ckpt-8", "ckpt-99")))
+    assert call(pix2pix, "--train", "--run", copy, "--epochs", 4).status == 0
+    steps = sorted(path.name for path in (copy / "checkpoints").glob("*.index"))
+    assert steps == ["ckpt-12.index", "ckpt-16.index", "ckpt-99.index"]
 
 
 def test_weights_in_another_order_are_refused_in_a_sentence(tmp_path):
