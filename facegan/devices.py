@@ -12,6 +12,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # most of the noise at start
 # oneDNN computes convolutions 1.5 to 3 x as fast; of itself, TensorFlow turns it on only for CPUs with AVX-512 and more
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+# Another project's ~/.keras/keras.json may name another backend, or order of axes; below a device there is no such file
+os.environ.update(KERAS_BACKEND="tensorflow", KERAS_HOME=os.devnull)
+
 from facegan.quiet import quiet
 
 # isort: split
