@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from facegan import devices, files
+from facegan import devices, files, interrupts
 from facegan.errors import BadInput
 
 
@@ -141,7 +141,7 @@ def stop_on_signal() -> Iterator[list[int]]:
 
     def request(number, frame):
         stops.append(number)
-        signal.signal(number, signal.default_int_handler)  # a second one does not wait
+        signal.signal(number, interrupts.interrupt)  # a second one does not wait
 
     before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

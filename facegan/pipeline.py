@@ -5,6 +5,8 @@ numbers and 128 face-ID numbers (float32). TensorFlow reads any record in any or
 reads, image and label map, lies in packed_labels/ in the same manner, for it needs no face IDs.
 """
 
+import os
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,8 +35,17 @@ def pack(records: type["Records"], data: Path, numbers: list[int], size: int) ->
     def pack_one(k):
         files.write_bytes(folder / f"{k}.bin", records.encode(data, k, size))
 
-    with ThreadPoolExecutor() as pool:
-        list(tqdm(pool.map(pack_one, stale), "packing", len(stale), disable=not stale))
+    for _ in tqdm(in_threads(pack_one, stale), "packing", len(stale), disable=not stale):
+        pass
+
+
+def in_threads(work: Callable, items: Iterable) -> Iterator:
+    """map(work, items) in several threads; when one fails, or Ctrl-C comes, those that have not begun never do."""
+    pool = ThreadPoolExecutor()
+    try:
+        yield from pool.map(work, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def check_size(data: Path, size: int) -> None:
@@ -75,7 +86,7 @@ class Records:
         if devices.is_chief():
             pack(type(self), data, numbers, size)
         devices.wait_for_all_machines()  # the others wait for the chief
-        self.data, self.numbers, self.size = str(data), tf.constant(numbers, tf.int64), size
+        self.data, self.numbers, self.size = data, tf.constant(numbers, tf.int64), size
         self.bytes = self.record_bytes(size)
         fits = len(numbers) * self.bytes < free_memory() / 2
         self.in_memory = self.load() if cache == "on" or (cache == "auto" and fits) else None
@@ -85,17 +96,18 @@ class Records:
         rows = np.empty((len(self.numbers), self.bytes), np.uint8)
 
         def read(i):
-            rows[i] = np.fromfile(f"{self.data}/{self.FOLDER}/{self.numbers[i]}.bin", np.uint8)
+            rows[i] = np.fromfile(self.data / self.FOLDER / f"{self.numbers[i]}.bin", np.uint8)
 
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(read, range(len(rows))))
+        for _ in in_threads(read, range(len(rows))):
+            pass
         with tf.device("CPU"):
             return tf.convert_to_tensor(rows)
 
     def read(self, k: tf.Tensor) -> dict[str, tf.Tensor]:
         """Face k, as decode() says."""
         if self.in_memory is None:
-            path = tf.strings.join([self.data, f"/{self.FOLDER}/", tf.strings.as_string(k), ".bin"])
+            folder = os.fsencode(self.data / self.FOLDER)  # a name need not be UTF-8
+            path = tf.strings.join([folder, "/", tf.strings.as_string(k), ".bin"])
             raw = tf.io.decode_raw(tf.io.read_file(path), tf.uint8)
         else:
             raw = self.in_memory[tf.searchsorted(self.numbers, [k])[0]]
