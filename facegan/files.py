@@ -7,10 +7,13 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from facegan.errors import BadInput
+
+LONGEST_NAME = 120
+"""Bytes of a file's name beside which host, process and an ending fit into the 255 that file systems take."""
 
 
 @contextmanager
@@ -19,12 +22,39 @@ def atomic(path: Path) -> Iterator[Path]:
 
     The name carries host and process, so that two jobs never share one and what a killed job left can be told apart.
     """
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    name = path.name
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    temporary = path.with_name(f".{name}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with named_errors(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """What the system refuses while a file is written names it; of an open file it says the reason alone."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
+def plain_name(folder: Path) -> Iterator[Path]:
+    """Another name of a folder while the block runs, of plain letters alone, for libraries that take a path for a
+    pattern or for UTF-8. TensorFlow does both."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -65,13 +95,16 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, as UTF-8."""
-    write_bytes(path, text.encode())
+    """Write a text file atomically, as UTF-8; what is none in a name is escaped."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_csv(path: Path, rows: list[dict]) -> None:
     """Write rows with the same keys as a .csv with a header, atomically; floats with six digits."""
-    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        atomic(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         for row in rows:
