@@ -6,6 +6,9 @@
 To look at, and for other tools: the training scripts compute colour maps themselves.
 """
 
+import facegan  # noqa: F401  first: from here on Ctrl-C ends this script with one line
+
+# isort: split
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path

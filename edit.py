@@ -28,7 +28,7 @@ from facegan import align, cli, files, parsers, pictures, pipeline, precision, p
 from facegan.editor import editing, uploads, wire
 from facegan.editor.answers import Setup
 from facegan.editor.editing import Edit, Face
-from facegan.errors import BadInput
+from facegan.errors import BadInput, printable
 
 
 @dataclass
@@ -204,7 +204,7 @@ def page_setup(args: Args, run: export.Run) -> Setup:
         data=args.data,
         size=run.args.size,
         first=args.sample,
-        title=f"{args.run}, step {run.step}",
+        title=f"{printable(args.run)}, step {run.step}",
         paint=painter(run),
         own_photo=functools.partial(own_photo, args),
         own_map=functools.partial(own_map, args),
@@ -246,11 +246,12 @@ def check_flags(args: Args) -> None:
 def main() -> None:
     args = cli.parse(Args, description=__doc__)
     check_flags(args)
-    if not args.out:
-        return serve(args)
-    edit = edit_by_flags(args)
-    picture = painter(restore(args))(edit)
-    write(args, edit, editing.composite(edit, picture, args.keep))
+    with devices.errors_as_sentences():
+        if not args.out:
+            return serve(args)
+        edit = edit_by_flags(args)
+        picture = painter(restore(args))(edit)
+        write(args, edit, editing.composite(edit, picture, args.keep))
 
 
 if __name__ == "__main__":

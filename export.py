@@ -274,14 +274,16 @@ def in_words(shapes: dict[str, tuple]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def scratch(out: Path):
-    """An empty folder in out, for this process alone, gone afterwards; what a killed one left there goes too."""
+    """The plain name of an empty folder in out, for this process alone, gone afterwards; what a killed one left there
+    goes too."""
     out.mkdir(parents=True, exist_ok=True)
     folder = out / ".new"
     with files.lock(out / ".lock"):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         try:
-            yield folder
+            with files.plain_name(folder) as plain:
+                yield plain
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -308,7 +310,8 @@ def export(args: Args, run: Run, form: Format) -> None:
         try:
             form.write(standalone(run), new)
         except tf.errors.OpError as error:
-            raise BadInput(f"cannot write {path} ({devices.reason(error)}); what was there is kept.") from None
+            reason = devices.reason(error).replace(str(folder), str(out))
+            raise BadInput(f"cannot write {path} ({reason}); what was there is kept.") from None
         loaded = form.load(new)
         error = difference(run, loaded)
         if not error <= LIMIT:  # NaN neither
@@ -338,7 +341,8 @@ def main() -> None:
     with contextlib.suppress(RuntimeError):  # too late, after another script in this process
         tf.config.set_visible_devices([], "GPU")  # a GPU may be busy training, and its TF32 is no measure
     precision.set_policy("float32")  # the export must run anywhere
-    export(args, restore(args.run), form)
+    with devices.errors_as_sentences():
+        export(args, restore(args.run), form)
 
 
 if __name__ == "__main__":

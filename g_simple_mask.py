@@ -9,6 +9,9 @@ under it does; a region's colour is its mean over the working picture. The label
 under it), is what parse_face.py learns from; the GANs do not read it.
 """
 
+import facegan  # noqa: F401  first: from here on Ctrl-C ends this script with one line
+
+# isort: split
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path

@@ -358,9 +358,9 @@ def test(args: Args) -> None:
     parser = Parser(args)
     step = checkpoints.Checkpoints(args.run, average=parser).restore(required=True)
     about, total = run_folder.about_test(args, step), 0
-    for name in ("scores.json", "scores.md"):
-        (args.out / name).unlink(missing_ok=True)  # of the test before
     with ResultsWriter(args.out, about, numbers, ROWS) as results:
+        for name in ("scores.json", "scores.md"):
+            (args.out / name).unlink(missing_ok=True)  # of the test before
         for batch in batches(records, numbers, unchanged(numbers), args.batch_size):
             parsed = parse(parser, batch)
             pairs = zip(parsed["given_labels"], parsed["found_labels"], strict=True)

@@ -9,17 +9,21 @@ facegan/drawing; no photograph went into them. Stopping is safe: the same comman
 a larger --count adds faces.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # python data/make_sample.py
+
+import facegan  # noqa: F401  first: from here on Ctrl-C ends this script with one line
+
+# isort: split
 import csv
 import io
 import json
-import sys
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import cv2
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # python data/make_sample.py
 
 from facegan import celebamask, cli, drawing, files, jobs
 from facegan.errors import BadInput, brief

@@ -9,15 +9,19 @@ face_ids/report.csv names the picture.
 """
 
 import sys
-from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
-
-import dlib
-import numpy as np
 
 if not __package__:  # run as python face_recognition/face_recognition.py
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import facegan  # noqa: F401  first: from here on Ctrl-C ends this script with one line
+
+# isort: split
+from dataclasses import dataclass
+from functools import cache, partial
+
+import dlib
+import numpy as np
 
 from facegan import cli, files, jobs, prepared
 from facegan.dlibfiles import DESCRIPTOR, LANDMARKS_5, model_file

@@ -1,15 +1,16 @@
 """Save and resume: checkpoints, the held run folder, Ctrl-C."""
 
+import os
 import re
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import tensorflow as tf
 
-from facegan import devices, files
+from facegan import devices, files, interrupts
 from facegan.errors import BadInput
 
 
@@ -28,14 +29,18 @@ class Checkpoints:
         self.state = {name: list(thing.variables) for name, thing in state.items()}
         self.variables = [variable for variables in self.state.values() for variable in variables]
         self.checkpoint = tf.train.Checkpoint(step=self.step, **self.state)
+        self.place, self.plain = ExitStack(), None
         self.manager, self.unreadable = self.make_manager(), []
-        listed, on_disk = list(self.manager.checkpoints), checkpoints_on_disk(self.folder)
+        listed, on_disk = list(self.manager.checkpoints), checkpoints_on_disk(self.plain) if self.plain else []
         self.is_list_lost = bool(on_disk) and not any(Path(f"{path}.index").exists() for path in listed)
         self.candidates = on_disk if self.is_list_lost else listed
 
     def make_manager(self) -> tf.train.CheckpointManager:
+        """TensorFlow's manager of the folder, which knows it by its plain name; of no folder before there is one."""
+        if self.plain is None and self.folder.is_dir():
+            self.plain = self.place.enter_context(files.plain_name(self.folder))
         try:
-            return tf.train.CheckpointManager(self.checkpoint, str(self.folder), max_to_keep=2)
+            return tf.train.CheckpointManager(self.checkpoint, str(self.plain or os.devnull), max_to_keep=2)
         except ValueError:
             raise BadInput(
                 f"{self.folder / 'checkpoint'} is damaged: move it away, and the same command finds the checkpoints "
@@ -45,13 +50,17 @@ class Checkpoints:
     def renew_list(self) -> None:
         """Write TensorFlow's list of those that restore() could read, so that these are the newest two, and remove the
         others."""
-        good = [path for path in self.candidates if path not in self.unreadable]
+        good = [Path(path).name for path in self.candidates if path not in self.unreadable]
         dates = list(map(float, range(1, len(good) + 1)))  # without dates TensorFlow would never remove one of them
-        tf.compat.v1.train.update_checkpoint_state(str(self.folder), good[-1], good, None, dates, 0.0)
+        tf.compat.v1.train.update_checkpoint_state(str(self.plain), good[-1], good, None, dates, 0.0)
         for path in self.unreadable:
             for file in self.folder.glob(f"{Path(path).name}.*"):
                 file.unlink()
         self.manager, self.unreadable, self.is_list_lost = self.make_manager(), [], False
+
+    def with_its_name(self, text: str) -> str:
+        """A message of TensorFlow's with the folder's own name for its plain one."""
+        return text.replace(str(self.plain), str(self.folder))
 
     def restore_together(self) -> int:
         """restore() on every machine. Raises BadInput unless all of them find the same step."""
@@ -77,7 +86,8 @@ class Checkpoints:
             except BadInput:
                 raise
             except Exception as error:  # TensorFlow reports damage as anything from IndexError to DataLossError
-                print(f"{path} cannot be read ({str(error).splitlines()[0]}); trying the one before")
+                reason = self.with_its_name(str(error).splitlines()[0])
+                print(f"{self.with_its_name(path)} cannot be read ({reason}); trying the one before")
                 self.unreadable.append(path)
         if required or self.candidates or has_files(self.folder):
             raise BadInput(
@@ -99,8 +109,9 @@ class Checkpoints:
         ours, theirs = [tuple(variable.shape) for variable in saved.values()], [tuple(shapes[key]) for key in saved]
         if ours != theirs and sorted(ours) == sorted(theirs):
             raise BadInput(
-                f"{path} is of an earlier version, whose networks had their weights in another order: to test it or go "
-                f"on, check out a commit that {self.folder.parent / 'starts.json'} names; or train into a new --run."
+                f"{self.with_its_name(path)} is of an earlier version, whose networks had their weights in another "
+                f"order: to test it or go on, check out a commit that {self.folder.parent / 'starts.json'} names; or "
+                "train into a new --run."
             )
         if all(types[key] == tf.as_dtype(variable.dtype) for key, variable in saved.items()):
             self.checkpoint.restore(path).expect_partial().assert_existing_objects_matched()
@@ -120,6 +131,9 @@ class Checkpoints:
                     "Start a new --run with a lower --learning-rate, or with --precision float32."
                 )
         self.step.assign(step)
+        if self.plain is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.manager = self.make_manager()
         if self.unreadable or self.is_list_lost:
             self.renew_list()
         try:
@@ -127,7 +141,7 @@ class Checkpoints:
         except tf.errors.OpError as error:
             remove_leftovers(self.folder)
             raise BadInput(
-                f"cannot save step {step} in {self.folder} ({devices.reason(error)}); "
+                f"cannot save step {step} in {self.folder} ({self.with_its_name(devices.reason(error))}); "
                 "the checkpoints before it are kept: make room, and the same command goes on from there."
             ) from None
 
@@ -155,7 +169,7 @@ def hold_folder(run: Path) -> Iterator[list[int]]:
 
     Raises BadInput when another process trains there. Of several machines, the chief holds it.
     """
-    run.mkdir(parents=True, exist_ok=True)
+    (run / "checkpoints").mkdir(parents=True, exist_ok=True)
     with files.lock(run / ".lock") if devices.is_chief() else nullcontext(), stop_on_signal() as stops:
         if devices.is_chief():
             remove_leftovers(run / "checkpoints")
@@ -169,7 +183,7 @@ def stop_on_signal() -> Iterator[list[int]]:
 
     def request(number, frame):
         stops.append(number)
-        signal.signal(number, signal.default_int_handler)  # a second one does not wait
+        signal.signal(number, interrupts.interrupt)  # a second one does not wait
 
     before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

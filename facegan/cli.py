@@ -1,13 +1,38 @@
 """The command line: flags that several scripts share, and one way to start a script and to end it."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import tyro
 
-from facegan.errors import BadInput
+from facegan import interrupts
+from facegan.errors import BadInput, printable
+
+NOBODY_READS = 141
+"""What a shell says of a program whose reader has left."""
+
+FULL, READ_ONLY = "make room, and the same command goes on", "name a folder that can be written"
+NO_FOLDER = "a file is where a folder belongs: move it, or name another folder"
+WRITING = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EROFS: READ_ONLY,
+    errno.EACCES: READ_ONLY,
+    errno.EPERM: READ_ONLY,
+    errno.ENOTDIR: NO_FOLDER,
+    errno.EEXIST: NO_FOLDER,
+    errno.EISDIR: "a folder is where a file belongs: move it, or name another folder",
+    errno.EFBIG: "this disk, or a limit, takes no file as large: name another folder",
+}
+"""What a disk refuses to write, and what to do."""
+OTHERS = {
+    errno.ENAMETOOLONG: "name a shorter one",
+    errno.ESTALE: "the disk's server has lost the file: the same command goes on",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
 
 
 @dataclass
@@ -31,24 +56,40 @@ def parse(args_type, **options):
 
 def run(main: Callable[[], int | None]) -> None:
     """Run a script's main and exit with its status; what a person can mend ends with one sentence on stderr."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: names need not be UTF-8
+    interrupts.raise_while_working()
+    status = ending(main)
+    flushed = ending(sys.stdout.flush)
+    interrupts.ignore_while_ending()
+    sys.exit(status or flushed)
+
+
+def ending(work: Callable[[], int | None]) -> int | str | None:
+    """How some work ends: its status, or the sentence to end with."""
     try:
-        sys.exit(main())
+        return work()
+    except SystemExit as end:  # --help, or a wrong flag
+        return end.code
     except BadInput as error:
-        sys.exit(f"error: {error}")
+        return f"error: {error}"
     except KeyboardInterrupt:
+        interrupts.ignore_while_ending()
         print("\nstopped; the same command goes on from here.", file=sys.stderr)
-        sys.exit(130)
+        interrupts.Line.shown = True
+        return interrupts.STATUS
+    except BrokenPipeError:
+        # whoever read the output, for instance head, has left; Python would try once more to write what is left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
     except OSError as error:
-        if error.errno not in (
-            errno.ENOSPC,
-            errno.EDQUOT,
-            errno.EROFS,
-            errno.EACCES,
-            errno.EPERM,
-            errno.ENOTDIR,
-            errno.EEXIST,
-        ):
-            raise
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "make room, and the same command goes on" if full else "name a folder that can be written"
-        sys.exit(f"error: cannot write: {error}. What was finished stays; {remedy}.")
+        return f"error: {sentence(error)}"
+
+
+def sentence(error: OSError) -> str:
+    """What the system refused, with the file's name, and what to do."""
+    reason = error.strerror or str(error) or type(error).__name__
+    names = " and ".join(printable(os.fsdecode(name)) for name in (error.filename, error.filename2) if name is not None)
+    verb = "cannot write" if error.errno in WRITING else "cannot use a file"
+    remedy = (WRITING | OTHERS).get(error.errno, "when that is mended, the same command goes on")
+    return f"{verb}: {reason}{f': {names}' if names else ''}. What was finished stays; {remedy}."

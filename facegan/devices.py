@@ -1,5 +1,6 @@
 """Devices and machines to train on, and what they fail with as sentences. Import this module before TensorFlow."""
 
+import errno
 import functools
 import json
 import os
@@ -11,6 +12,9 @@ from contextlib import contextmanager
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # most of the noise at start-up
 # oneDNN computes convolutions 1.5 to 3 x as fast; of itself, TensorFlow turns it on only for CPUs with AVX-512 and more
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# Another project's ~/.keras/keras.json may name another backend, or order of axes; below a device there is no such file
+os.environ.update(KERAS_BACKEND="tensorflow", KERAS_HOME=os.devnull)
 
 from facegan.quiet import check_processor, quiet
 
@@ -27,10 +31,18 @@ from facegan.errors import BadInput
 AGREE_STEPS = 20
 """Several machines ask each other this often whether one was told to stop."""
 
+LOST_MACHINE = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError, tf.errors.CancelledError)
+"""What the others raise when one is gone."""
+
 NOISE = re.compile(r"\{\{.*?\}\} ?")
 """Names of graph nodes in TensorFlow's error messages."""
 
-REASONS = re.compile("aborted by|[Ss]ocket|connect|No space|quota|memory|OOM|No such file")
+REFUSALS = [errno.EACCES, errno.EPERM, errno.EIO, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST]
+REFUSALS += [errno.ENAMETOOLONG, errno.EFBIG, errno.ELOOP, errno.ESTALE]
+DISK = re.compile("; (" + "|".join(map(os.strerror, REFUSALS)) + ")")
+"""How a message of TensorFlow's ends that says what the system refused: after the file's name."""
+
+REASONS = re.compile("aborted by|[Ss]ocket|connect|No space|quota|memory|OOM|No such file|" + DISK.pattern)
 """Words of the line of such a message that says why."""
 
 
@@ -170,17 +182,12 @@ def errors_as_sentences() -> Iterator[None]:
             f"the device is out of memory ({reason(error)}). Lower --batch-size or --size, or say "
             "--precision mixed_bfloat16 (mixed_float16 on older GPUs) in a new --run. What was saved is kept."
         ) from None
-    except tf.errors.InvalidArgumentError as error:
+    except tf.errors.OpError as error:
         if damage := re.search(r"assertion failed: \[(.* is damaged: [^\]]*)\]", error.message):
             raise BadInput(f"{damage[1]}.") from None
-        raise
-    except (
-        tf.errors.UnavailableError,
-        tf.errors.AbortedError,
-        tf.errors.InternalError,
-        tf.errors.CancelledError,
-    ) as error:
-        if cluster_resolver() is None:
+        if DISK.search(error.message):
+            raise BadInput(f"a file cannot be used ({reason(error)}); what was saved is kept.") from None
+        if not isinstance(error, LOST_MACHINE) or cluster_resolver() is None:
             raise
         raise BadInput(
             f"another machine is gone ({reason(error)}). Start all of them again with the same "

@@ -8,7 +8,9 @@ Each ends in a trailer of 32 bytes: "face", RECORD_FORMAT, the checksums of up t
 a fingerprint of all that, which is compared whenever it is read.
 """
 
+import os
 import struct
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,8 +46,17 @@ def pack(records: type["Records"], data: Path, numbers: list[int], size: int) ->
         record = records.encode(data, k, size) + about
         files.write_bytes(folder / f"{k}.bin", record + fingerprint(record))
 
-    with ThreadPoolExecutor() as pool:
-        list(tqdm(pool.map(pack_one, stale), "packing", len(stale), disable=not stale))
+    for _ in tqdm(in_threads(pack_one, stale), "packing", len(stale), disable=not stale):
+        pass
+
+
+def in_threads(work: Callable, items: Iterable) -> Iterator:
+    """map(work, items) in several threads; when one fails, or Ctrl-C comes, those that have not begun never do."""
+    pool = ThreadPoolExecutor()
+    try:
+        yield from pool.map(work, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def check_size(data: Path, size: int) -> None:
@@ -105,7 +116,7 @@ class Records:
         if devices.is_chief():
             pack(type(self), data, numbers, size)
         devices.wait_for_all_machines()  # the others wait for the chief
-        self.data, self.numbers, self.size = str(data), tf.constant(numbers, tf.int64), size
+        self.data, self.numbers, self.size = data, tf.constant(numbers, tf.int64), size
         self.bytes = self.record_bytes(size)
         fits = len(numbers) * self.bytes < free_memory() / 2
         self.in_memory = self.load() if cache == "on" or (cache == "auto" and fits) else None
@@ -115,21 +126,22 @@ class Records:
         rows = np.empty((len(self.numbers), self.bytes), np.uint8)
 
         def read(i):
-            path = Path(self.data, self.FOLDER, f"{self.numbers[i]}.bin")
+            path = self.data / self.FOLDER / f"{self.numbers[i]}.bin"
             record = files.read_bytes(path)
             if len(record) != self.bytes + TRAILER or fingerprint(record[:-FINGERPRINT]) != record[-FINGERPRINT:]:
                 raise BadInput(f"{path} {DAMAGED}.")
             rows[i] = np.frombuffer(record, np.uint8, self.bytes)
 
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(read, range(len(rows))))
+        for _ in in_threads(read, range(len(rows))):
+            pass
         with tf.device("CPU"):
             return tf.convert_to_tensor(rows)
 
     def read(self, k: tf.Tensor) -> dict[str, tf.Tensor]:
         """Face k, as decode() says. TensorFlow raises InvalidArgumentError for a damaged record."""
         if self.in_memory is None:
-            path = tf.strings.join([self.data, f"/{self.FOLDER}/", tf.strings.as_string(k), ".bin"])
+            folder = os.fsencode(self.data / self.FOLDER)  # a name need not be UTF-8
+            path = tf.strings.join([folder, "/", tf.strings.as_string(k), ".bin"])
             raw = tf.io.decode_raw(tf.io.read_file(path), tf.uint8, fixed_length=self.bytes + TRAILER)
             same = tf.reduce_all(tf.fingerprint(raw[None, :-FINGERPRINT])[0] == raw[-FINGERPRINT:])
             tf.debugging.Assert(same, [tf.strings.join([path, f" {DAMAGED}"])])  # devices makes a sentence of it

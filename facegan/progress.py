@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import math
+import os
 import re
 import sys
 import time
@@ -13,7 +14,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from facegan import devices, files, pictures
-from facegan.errors import BadInput
+from facegan.errors import BadInput, printable
 
 
 class Progress:
@@ -29,11 +30,9 @@ class Progress:
         self.metrics = run / "metrics.csv"
         if self.chief:
             forget_rows_after(self.metrics, step)
-        self.writer = (
-            tf.summary.create_file_writer(str(run / "logs")) if self.chief else tf.summary.create_noop_writer()
-        )
+        self.writer = file_writer(run / "logs") if self.chief else tf.summary.create_noop_writer()
         self.bar = tqdm(
-            total=last * batch_size, initial=step * batch_size, desc=run.name, unit="img", smoothing=0.05,
+            total=last * batch_size, initial=step * batch_size, desc=printable(run.name), unit="img", smoothing=0.05,
             mininterval=0.5 if sys.stderr.isatty() else 30, maxinterval=60, disable=not self.chief,
         )  # fmt: skip
         self.save_time = self.log_time = time.monotonic()
@@ -89,10 +88,16 @@ class Progress:
             tf.summary.image("faces", picture[None])
 
 
+def file_writer(logs: Path) -> tf.summary.SummaryWriter:
+    """TensorBoard's writer into a folder."""
+    logs.mkdir(exist_ok=True)  # raises OSError for a file of that name
+    return tf.summary.create_file_writer(os.fsencode(logs))  # a name need not be UTF-8
+
+
 def append_row(path: Path, row: dict) -> None:
     """Append a row to a .csv, after a header when it is the first."""
     new = not path.exists() or not path.stat().st_size
-    with path.open("a", newline="", encoding="utf-8") as file:
+    with files.named_errors(path), path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row.keys())
         if new:
             writer.writeheader()

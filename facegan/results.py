@@ -9,6 +9,7 @@ results.json     script, run, step, flags, dataset (run_folder.about_test); writ
 
 import html
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -46,7 +47,8 @@ RESULTS = {
 
 
 class ResultsWriter:
-    """Writes the pictures batch by batch; on leaving also the table, the grid, the page and results.json."""
+    """Writes the pictures batch by batch; on leaving also the table, the grid, the page and results.json. Holds the
+    folder meanwhile: raises BadInput when another --test does."""
 
     GRID_COLUMNS = 8
 
@@ -59,6 +61,8 @@ class ResultsWriter:
         places = np.linspace(0, len(numbers) - 1, min(self.GRID_COLUMNS, len(numbers))).astype(int)
         self.in_grid = set(numbers[places].tolist())
         out.mkdir(parents=True, exist_ok=True)
+        self.hold = ExitStack()
+        self.hold.enter_context(files.lock(out / ".lock"))  # two would mix their pictures
         (out / "results.json").unlink(missing_ok=True)  # from here on pictures of two runs may lie side by side
         for path in (out / "evaluation").glob("*"):  # evaluate.py's, of the pictures before
             if path.suffix in (".json", ".md", ".csv", ".png"):
@@ -81,8 +85,9 @@ class ResultsWriter:
 
     def __exit__(self, failure, *_):
         self.bar.close()
-        if not failure:
-            self.finish()
+        with self.hold:
+            if not failure:
+                self.finish()
 
     def finish(self) -> None:
         """Write what is made of all faces, results.json last, and print the mean scores."""

@@ -1,5 +1,7 @@
 """facegan/quiet.py: what is written meanwhile is held back, and shown when it matters."""
 
+import json
+import os
 import subprocess
 import sys
 
@@ -38,3 +40,14 @@ def test_a_script_that_imports_tensorflow_writes_its_own_lines_alone(flags, run_
     outcome = run_script("pix2pix.py", *flags, "--run", tmp_path / "run")
     assert outcome.status in (1, 2)
     assert outcome.err.startswith(("error: no samples in /nowhere", "╭─"))
+
+
+def test_the_settings_of_keras_of_another_project_change_nothing(root, tmp_path):
+    (tmp_path / ".keras").mkdir()
+    settings = {"floatx": "float16", "epsilon": 1e-3, "backend": "jax", "image_data_format": "channels_first"}
+    (tmp_path / ".keras" / "keras.json").write_text(json.dumps(settings))
+    program = "from facegan import devices; import keras; config = keras.config\n"
+    program += "print(config.backend(), config.image_data_format(), config.floatx(), config.epsilon())"
+    env = {**os.environ, "HOME": str(tmp_path), "KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, env=env, capture_output=True, text=True)
+    assert done.stdout == "tensorflow channels_last float32 1e-07\n", done.stderr
