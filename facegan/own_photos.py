@@ -7,7 +7,6 @@ samples/ and so on   as the preprocessing scripts make them from raw/ (see prepa
 faces.json           k -> where the face came from
 """
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -47,8 +46,7 @@ def find(path: Path, parser: keras.Model, aligned: bool) -> dict:
     labels = parsers.label_map(parser, seen_by_parser)
     if not labels.any():
         raise BadInput(f"{path}: the parser finds no part of a face in it; nothing was written.")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return dict(photo=photo, labels=labels, path=str(path.resolve()), sha256=digest, frame=frame, note=note)
+    return dict(photo=photo, labels=labels, path=str(path.resolve()), sha256=files.sha256(path), frame=frame, note=note)
 
 
 def claim(out: Path, size: int) -> None:
