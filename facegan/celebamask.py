@@ -1,6 +1,5 @@
 """The raw CelebAMask-HQ dataset: find what is on disk, read one face, refuse what is not as it should be."""
 
-import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,7 +71,7 @@ def find_faces(source: Path, layout: str = "auto") -> tuple[str, list[RawFace]]:
 
 
 def first_of(refusals: dict[int, str]) -> str:
-    """The end of a sentence, where it may be a name that is wrong."""
+    """The first refusal in brackets: a wrong name may be why nothing was found. "" where there is none."""
     return f" ({refusals[min(refusals)]})" if refusals else ""
 
 
@@ -84,7 +83,8 @@ def numbered(folder: Path, suffix: str, refusals: dict[int, str]) -> dict[int, P
         if not path.stem.isdecimal() or path.suffix != suffix:
             refusals[k] = f"{path.name} is not named {k}{suffix}: rename or remove it"
         elif k in paths:
-            refusals[k] = f"{paths[k].name} and {path.name} are two files of one face: remove one"
+            both = sorted((paths[k].name, path.name))
+            refusals[k] = f"{both[0]} and {both[1]} are two files of one face: remove one"
         else:
             paths[k] = path
     return paths
@@ -94,11 +94,12 @@ def find_part_masks(folder: Path, refusals: dict[int, str]) -> dict[int, dict[st
     """All <k:05d>_<part>.png below the numbered folders: k -> part -> file. One listing, not 18 look-ups a face. Other
     pictures there whose names begin with a number, and the second mask of a part, are named in refusals."""
     masks: dict[int, dict[str, Path]] = {}
-    for inside in (folder, *subfolders(folder)):
+    for inside in (folder, *filter(Path.is_dir, paths_in(folder))):
+        misplaced = inside == folder
         for k, path in numbered_pictures(inside):
             match = PART_MASK.fullmatch(path.name)
             parts = masks.setdefault(k, {})
-            if inside == folder or not match:
+            if misplaced or not match:
                 place = path.relative_to(folder.parent)
                 refusals[k] = f"{place} is not named <k // 2000>/<k:05d>_<part>.png: rename, move or remove it"
             elif match[1] in parts:
@@ -111,18 +112,14 @@ def find_part_masks(folder: Path, refusals: dict[int, str]) -> dict[int, dict[st
 
 def numbered_pictures(folder: Path) -> list[tuple[int, Path]]:
     """The pictures of a folder whose names begin with a number, and the number; none where there is no folder."""
-    matches = [NUMBERED.fullmatch(name) for name in names_in(folder)]
-    return [(int(match[1]), folder / match[0]) for match in matches if match]
+    matches = [(NUMBERED.fullmatch(path.name), path) for path in paths_in(folder)]
+    return [(int(match[1]), path) for match, path in matches if match]
 
 
-def subfolders(folder: Path) -> list[Path]:
-    return [folder / name for name in names_in(folder) if (folder / name).is_dir()]
-
-
-def names_in(folder: Path) -> list[str]:
+def paths_in(folder: Path) -> list[Path]:
     """What a folder holds; nothing where there is no folder. Raises BadInput when it cannot be read."""
     try:
-        return os.listdir(folder) if folder.is_dir() else []
+        return list(folder.iterdir()) if folder.is_dir() else []
     except OSError as error:
         raise BadInput(f"{folder} cannot be read ({error.strerror}).") from None
 

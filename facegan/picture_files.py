@@ -19,8 +19,9 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from facegan.errors import BadInput
 
-MAX_BYTES, MAX_PIXELS = 200_000_000, 50_000_000
-"""Largest file, and largest picture by what its header says, that is read."""
+MAX_BYTES, MAX_PIXELS, MAX_WEBP_PIXELS = 200_000_000, 50_000_000, 25_000_000
+"""Largest file, and largest picture by what its header says, that is read; WebP's decoder holds every pixel four times.
+"""
 
 SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "WEBP": b"RIFF"}
 """How a file of each format begins. Few decoders are few ways in."""
@@ -38,8 +39,8 @@ TURNS = {
 }
 """EXIF orientation -> what brings the stored pixels upright; 1 lies upright."""
 
-ROWS = 1024
-"""Rows of a photograph that are converted at a time, which bounds the memory."""
+STRIP = 2_000_000
+"""Pixels of a photograph that are converted at a time, which bounds the memory."""
 
 
 class Header(NamedTuple):
@@ -87,11 +88,11 @@ def open_header(content: bytes, name: str) -> Header:
     bits = 8
     with errors_as_sentences(name):
         if names == ["WEBP"]:
-            check_pixels(*webp_size(content), name)  # opening it already takes memory for its pixels
+            check_pixels(*webp_size(content), name, MAX_WEBP_PIXELS)  # opening it already takes memory for its pixels
         elif names == ["PNG"]:
             bits = check_png(content, name)
         picture = Image.open(io.BytesIO(content), formats=names)
-    check_pixels(*picture.size, name)
+    check_pixels(*picture.size, name, MAX_PIXELS)
     return Header(name, picture, bits)
 
 
@@ -118,10 +119,10 @@ def errors_as_sentences(name: str) -> Iterator[None]:
         raise BadInput(f"{name} is damaged: {words or type(error).__name__}") from None
 
 
-def check_pixels(width: int, height: int, name: str) -> None:
-    if width * height > MAX_PIXELS:
+def check_pixels(width: int, height: int, name: str, most: int) -> None:
+    if width * height > most:
         raise BadInput(
-            f"{name} is too large, {width} x {height}: at most {MAX_PIXELS // 10**6} million pixels; save it smaller"
+            f"{name} is too large, {width} x {height}: at most {most // 10**6} million pixels; save it smaller"
         )
 
 
@@ -212,12 +213,13 @@ def to_rgb(header: Header) -> np.ndarray:
             transform = srgb_transform(profile, channels(picture)) if profile else None
         except BadInput as error:
             raise BadInput(f"{name}: {error}") from None
-        if height <= ROWS:
+        rows = max(1, STRIP // width)
+        if height <= rows:
             return rows_to_rgb(picture, transform)
         rgb = np.empty((height, width, 3), np.uint8)
-        for top in range(0, height, ROWS):
-            rows = picture.crop((0, top, width, min(top + ROWS, height)))
-            rgb[top : top + ROWS] = rows_to_rgb(rows, transform)
+        for top in range(0, height, rows):
+            strip = picture.crop((0, top, width, min(top + rows, height)))
+            rgb[top : top + rows] = rows_to_rgb(strip, transform)
     return rgb
 
 

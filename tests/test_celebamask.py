@@ -240,7 +240,7 @@ PHOTOS, MASKS, HAIR = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno/0", "00003_hair.
 @pytest.mark.parametrize(
     ("folder", "name", "copy", "words"),
     [
-        (PHOTOS, "3.jpg", "003.jpg", r"3\.jpg.* are two files of one face: remove one"),
+        (PHOTOS, "3.jpg", "003.jpg", r"003\.jpg and 3\.jpg are two files of one face: remove one"),
         (PHOTOS, "3.jpg", "3.JPG", r"3\.JPG is not named 3\.jpg: rename or remove it"),
         (PHOTOS, "3.jpg", "3.jpeg", r"3\.jpeg is not named 3\.jpg"),
         (PHOTOS, "3.jpg", "3 (1).jpg", r"3 \(1\)\.jpg is not named 3\.jpg"),
