@@ -127,10 +127,12 @@ def paths_in(folder: Path) -> list[Path]:
 def check_numbering(faces: list[RawFace], numbering: str) -> None:
     """Raise BadInput when the label maps of the first faces look as if their ids were of another numbering."""
     maps = []
-    for face in faces[: 2 * FIRST_FACES]:
+    for face in faces:
         with suppress(BadInput):  # one that cannot be read is refused in its turn
             maps += [read_label_map(face.label_map)] if face.label_map else []
-    numberings.check(maps[:FIRST_FACES], numbering, "add --numbering {}.")
+        if len(maps) == FIRST_FACES:
+            break
+    numberings.check(maps, numbering, "add --numbering {}.")
 
 
 def read_photo(path: Path | None, size: int) -> np.ndarray:

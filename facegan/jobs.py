@@ -169,7 +169,8 @@ class Report:
             status, detail = REFUSED, describe(error)
         if status != DONE:
             with self.path.open("ab") as file:  # appended in one write, so rows of several workers stay whole
-                file.write(csv_text([(k, status, detail)]).encode())
+                detail = " ".join(detail.replace("\0", " ").split())  # a line, whatever a file is called
+                file.write(csv_text([(k, status, detail)]).encode("utf-8", "backslashreplace"))
         return status
 
     def tidy(self, keep: Iterable[int]) -> None:
@@ -187,10 +188,10 @@ class Report:
 
 
 def describe(error: Exception) -> str:
-    """An unforeseen error in a line: its type, its words, and where it was raised."""
+    """An unforeseen error: its type, its words, and where it was raised."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    words = " ".join(str(error).split())[:200]
-    return f"{UNEXPECTED}{type(error).__name__}: {words} ({Path(place.filename).name}, line {place.lineno})"
+    words = "".join(traceback.format_exception_only(error)).strip()[:200]
+    return f"{UNEXPECTED}{words} ({Path(place.filename).name}, line {place.lineno})"
 
 
 def csv_text(rows: Iterable[Iterable]) -> str:

@@ -39,8 +39,8 @@ TURNS = {
 }
 """EXIF orientation -> what brings the stored pixels upright; 1 lies upright."""
 
-STRIP = 2_000_000
-"""Pixels of a photograph that are converted at a time, which bounds the memory."""
+STRIP, MAX_PROFILE = 2_000_000, 4_000_000
+"""Pixels of a photograph that are converted at a time, and bytes of a colour profile, which bound the memory."""
 
 
 class Header(NamedTuple):
@@ -249,6 +249,8 @@ def rows_to_rgb(picture: Image.Image, transform: ImageCms.ImageCmsTransform | No
 def srgb_transform(profile: bytes, pixels: str) -> ImageCms.ImageCmsTransform | None:
     """From an embedded colour profile to sRGB; None where that is what the pixels are. pixels: channels(). Raises
     BadInput, whose sentence lacks the name of the picture."""
+    if len(profile) > MAX_PROFILE:
+        raise BadInput(f"its colour profile is larger than {MAX_PROFILE // 10**6} MB: save it as sRGB")
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(source.profile.xcolor_space.strip(), "")

@@ -3,6 +3,7 @@
 import csv
 import errno
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -19,7 +20,9 @@ from facegan.errors import BadInput
 
 def work(task: str, folder) -> str:
     """The task says what happens to it: "3 done", "3 bad", "3 odd", "3 crash"."""
-    k, what = task.split()
+    k, what, *name = task.split()
+    if name:
+        raise BadInput(f"{k} of\n{name[0]} is bad\0")
     if what == "bad":
         raise BadInput(f"{k} is bad, so to say")
     if what == "crash":
@@ -157,6 +160,9 @@ class Nameless(Exception):
     def __init__(self, a, b):
         super().__init__()
 
+    def __str__(self):
+        raise ValueError
+
 
 ERRORS = {
     "index": IndexError("tuple index out of range"),
@@ -183,13 +189,20 @@ def test_no_item_ends_the_others_whatever_it_raises(folder, capsys, workers):
     rows = report(folder)
     for row, error in zip(rows, ERRORS.values(), strict=False):
         assert row[1] == "refused"
-        assert row[2].startswith(f"unexpected {type(error).__name__}: ")
+        assert re.match(rf"unexpected (\w+\.)?{type(error).__name__}\b", row[2])
         assert "(test_jobs.py, line " in row[2]
     assert "two lines" in rows[2][2]
     assert rows[-1] == ["8", "refused", "8 is bad, so to say"]
     out = capsys.readouterr().out
     assert f"{folder}: 1 done, 8 refused\n" in out
     assert "7 refused by an error of the program, not by a rule (first: 0, unexpected IndexError: tuple index" in out
+
+
+def test_a_name_that_is_not_utf8_is_reported_escaped(folder):
+    """The names of files come as the system stores them."""
+    assert run(folder, "bad \udcff.jpg", "done") == 1
+    assert stems(folder) == ["1"]
+    assert report(folder)[0][2] == "0 of \\udcff.jpg is bad"
 
 
 def full_disk(task: str, folder) -> str:

@@ -110,11 +110,19 @@ def test_no_interpreter_is_started(tmp_path, monkeypatch):
     assert not (tmp_path / "started").exists()
 
 
-@pytest.mark.parametrize(("form", "options"), [("PNG", {}), ("WEBP", {"lossless": True}), ("JPEG", {"quality": 100})])
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        ("PNG", {}),
+        ("WEBP", {"lossless": True}),
+        ("JPEG", {"quality": 100}),
+        ("MPO", {"quality": 100, "save_all": True, "append_images": [Image.fromarray(FACE[:8])]}),  # as phones write it
+    ],
+)
 def test_the_formats_that_are_read(form, options):
     photo = picture_files.read_photo(encoded(FACE, form, **options), "3.gif")
     assert (photo.dtype, photo.shape) == (np.uint8, FACE.shape)
-    if form != "JPEG":
+    if form in ("PNG", "WEBP"):
         np.testing.assert_array_equal(photo, FACE)
 
 
@@ -289,7 +297,8 @@ def test_a_profile_that_cannot_be_applied_is_refused():
     assert "its colour profile is damaged: save it as sRGB" in refusal(encoded(FACE, icc_profile=b"garbage" * 40))
     grey = bytearray(SRGB)
     grey[16:20] = b"GRAY"
-    assert "its colour profile is" in refusal(encoded(FACE, icc_profile=bytes(grey)))
+    assert "its colour profile is not for RGB pixels" in refusal(encoded(FACE, icc_profile=bytes(grey)))
+    assert "larger than 4 MB" in refusal(encoded(FACE, "WEBP", icc_profile=bytes(4_000_001)))
 
 
 def test_of_16_bits_the_upper_eight_stay():
