@@ -39,6 +39,8 @@ class Args(cli.BatchArgs):
     regions: Literal["overlapping", "exclusive"] = "overlapping"
     """overlapping, as published: a pixel is in every region that any mask pixel under it is in; exclusive: in that of
     its label alone"""
+    numbering: Literal["celebamask", "face-parsing"] = "celebamask"
+    """how merged label maps number the parts; those of face-parsing.PyTorch are converted"""
 
 
 def make_sample(photo: np.ndarray, region_bits: np.ndarray, size: int, resample: str = "area"):
@@ -53,10 +55,19 @@ def make_sample(photo: np.ndarray, region_bits: np.ndarray, size: int, resample:
     return image, masks, regions.mean_colors(image, masks)
 
 
-def prepare(face: celebamask.RawFace, out: Path, size: int, resample: str, exclusive: bool = False) -> str:
+def prepare(
+    face: celebamask.RawFace,
+    out: Path,
+    size: int,
+    resample: str,
+    exclusive: bool = False,
+    numbering: str = "celebamask",
+) -> str:
     """Read one raw face and write out/samples/<k>.npz. Raises BadInput for a face that cannot be used."""
-    photo = np.asarray(celebamask.read_photo(face.photo, size))
-    bits, labels = celebamask.read_masks(face)
+    if face.refusal:
+        raise BadInput(face.refusal)
+    photo = celebamask.read_photo(face.photo, size)
+    bits, labels = celebamask.read_masks(face, numbering)
     image, masks, colors = make_sample(photo, bits, size, resample)
     labels = regions.shrink_labels(labels, size)
     if exclusive:
@@ -67,12 +78,24 @@ def prepare(face: celebamask.RawFace, out: Path, size: int, resample: str, exclu
     return jobs.DONE
 
 
+def check_numbering(args: Args, layout: str, faces: list[celebamask.RawFace]) -> None:
+    """Raise BadInput when the label maps have another numbering than --numbering says."""
+    if layout == "merged":
+        celebamask.check_numbering(faces, args.numbering)
+    elif args.numbering != "celebamask":
+        raise BadInput(
+            f"--numbering {args.numbering}: {args.source} holds a file for each part, and their names say what they "
+            "are; leave it out, or add --layout merged."
+        )
+
+
 def main() -> int:
     args = cli.parse(Args, description=__doc__)
     if args.size < 16 or regions.MASK_SIZE % args.size:
         raise BadInput(f"--size {args.size} does not divide {regions.MASK_SIZE}; use 64, 128, 256 or 512.")
     layout, faces = celebamask.find_faces(args.source, args.layout)
     exclusive = args.regions == "exclusive"
+    check_numbering(args, layout, faces)
     if prepared.indices(args.out, "samples") and not (args.out / "prepared.json").exists():
         raise BadInput(f"{args.out} holds samples but no prepared.json; choose another --out.")
     files.claim(
@@ -82,11 +105,20 @@ def main() -> int:
         source=str(args.source.resolve()),
         layout=layout,
         resample=args.resample,
-        **({"regions": args.regions} if exclusive else {}),  # folders prepared before this flag existed do not name it
+        # folders prepared before these flags existed do not name them
+        **({"regions": args.regions} if exclusive else {}),
+        **({"numbering": args.numbering} if args.numbering != "celebamask" else {}),
     )
     print(f"{args.source}: {len(faces)} faces, {'a file for each part' if layout == 'parts' else 'merged label maps'}")
     return jobs.run(
-        partial(prepare, out=args.out, size=args.size, resample=args.resample, exclusive=exclusive),
+        partial(
+            prepare,
+            out=args.out,
+            size=args.size,
+            resample=args.resample,
+            exclusive=exclusive,
+            numbering=args.numbering,
+        ),
         {face.k: face for face in faces},
         args.out / "samples",
         workers=args.workers,

@@ -3,7 +3,6 @@
 Positions are (x, y) in pixels from the upper left corner of the picture: the middle of the first pixel is (0.5, 0.5).
 """
 
-import contextlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,9 +10,8 @@ from pathlib import Path
 import cv2
 import dlib
 import numpy as np
-from PIL import Image, ImageOps
 
-from facegan import celebamask
+from facegan import picture_files
 from facegan.dlibfiles import LANDMARKS_68, model_file
 from facegan.errors import BadInput
 
@@ -62,25 +60,9 @@ def turned(v: np.ndarray) -> np.ndarray:
 
 
 def read_photo(path: Path) -> np.ndarray:
-    """Any photograph as (H, W, 3) uint8 RGB, upright as its EXIF says; transparent parts become black, which the
-    parser knows as background. Raises BadInput when it cannot be read."""
-    if not path.is_file():
-        raise BadInput(f"no photo {path}: name a picture file.")
-    try:
-        return upright(celebamask.decode(path, lambda header: None))
-    except BadInput as error:
-        raise BadInput(f"{path.parent / str(error)}: save the photo as JPEG or PNG and try again.") from None
-
-
-def upright(picture: Image.Image) -> np.ndarray:
-    """A decoded photograph as read_photo() gives it; one whose EXIF block is damaged is taken as it lies."""
-    with contextlib.suppress(Exception):  # Pillow promises nothing of what a damaged block raises, SyntaxError is one
-        picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture.convert("RGBA"))
-    return np.asarray(picture.convert("RGB"))
+    """Any photograph as (H, W, 3) uint8 sRGB, upright as its EXIF block says, transparent parts black. Raises BadInput
+    when it cannot be read."""
+    return picture_files.read_photo(picture_files.read(path, str(path)), str(path))
 
 
 @cache

@@ -1,11 +1,13 @@
 """One function over many faces: all cores, a progress bar, report.csv, a last line that counts, an exit status."""
 
 import csv
+import errno
 import io
 import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +23,8 @@ from facegan import files, prepared
 from facegan.errors import BadInput
 
 DONE, REFUSED = "done", "refused"
+UNEXPECTED = "unexpected "
+"""How the detail of a refusal begins that nobody foresaw."""
 
 
 def available_cores() -> int:
@@ -52,7 +56,8 @@ def run(
 
     With made_from, the folder of the samples, a result that was made from another sample is made again.
     work returns a status word ("done", or another one worth a line in report.csv) and raises BadInput for a bad item,
-    which is refused with that reason and never stops the others. workers: processes, 0 for all cores; 1 stays in this
+    which is refused with that reason. Any other error refuses its item too, with its type and place, and is counted
+    apart; only a disk that takes nothing more ends the others. workers: processes, 0 for all cores; 1 stays in this
     process. prepare_worker runs once in each. Returns the exit status: 1 when an item was refused, unless keep_going.
     """
     tasks = {k: tasks[k] for k in shard(sorted(tasks), part)}
@@ -75,6 +80,9 @@ def run(
     print(f"{folder}: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n or status == DONE))
     if counts[REFUSED]:
         print(f"The reasons are in {report.path}.")
+    if unexpected := [row for row in report.rows().values() if row[2].startswith(UNEXPECTED)]:
+        k, _, detail = unexpected[0]
+        print(f"{len(unexpected)} refused by an error of the program, not by a rule (first: {k}, {detail}).")
     return int(counts[REFUSED] > 0 and not keep_going)
 
 
@@ -146,7 +154,7 @@ class Report:
         self.path = folder / ("report.csv" if part == "1/1" else f"report-{part.replace('/', '-of-')}.csv")
 
     def noting(self, work: Callable[..., str], item: tuple[int, object]) -> str:
-        """Run one task and return its status; a bad item becomes a status instead of an error.
+        """Run one task and return its status; an item's error becomes a status, whatever its type.
 
         The worker itself notes the row, at once, so that neither Ctrl-C nor a kill loses it.
         """
@@ -155,19 +163,35 @@ class Report:
             status, detail = work(task), ""
         except BadInput as error:
             status, detail = REFUSED, str(error)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise  # every other item would meet it too
+            status, detail = REFUSED, describe(error)
         if status != DONE:
             with self.path.open("ab") as file:  # appended in one write, so rows of several workers stay whole
-                file.write(csv_text([(k, status, detail)]).encode())
+                detail = " ".join(detail.replace("\0", " ").split())  # a line, whatever a file is called
+                file.write(csv_text([(k, status, detail)]).encode("utf-8", "backslashreplace"))
         return status
 
     def tidy(self, keep: Iterable[int]) -> None:
         """Keep the rows of the items in keep, in the order of their numbers."""
-        keep = {str(k) for k in keep}
-        rows: dict[int, list[str]] = {}
-        if self.path.exists():
-            table = files.read_csv(self.path, self.HEADER, "move it away, and the same command makes a new one.")
-            rows = {int(row[0]): row for row in table if len(row) == 3 and row[0] in keep}
+        keep = set(keep)
+        rows = {k: row for k, row in self.rows().items() if k in keep}
         files.write_text(self.path, csv_text([self.HEADER, *(rows[k] for k in sorted(rows))]))
+
+    def rows(self) -> dict[int, list[str]]:
+        """The last whole row of every item; none before there is a report."""
+        if not self.path.exists():
+            return {}
+        table = files.read_csv(self.path, self.HEADER, "move it away, and the same command makes a new one.")
+        return {int(row[0]): row for row in table if len(row) == 3 and row[0].isdecimal()}
+
+
+def describe(error: Exception) -> str:
+    """An unforeseen error: its type, its words, and where it was raised."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    words = "".join(traceback.format_exception_only(error)).strip()[:200]
+    return f"{UNEXPECTED}{words} ({Path(place.filename).name}, line {place.lineno})"
 
 
 def csv_text(rows: Iterable[Iterable]) -> str:

@@ -15,10 +15,9 @@ from string import Template
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
-from facegan import files, pictures, prepared
+from facegan import files, picture_files, pictures, prepared
 from facegan.errors import BadInput, brief
 
 PAGE = Path(__file__).with_name("results.html")
@@ -174,10 +173,11 @@ def read_numbers(path: Path, about: dict) -> tuple[np.ndarray, np.ndarray]:
 def read_picture(path: Path, size: int) -> np.ndarray:
     """(S, S, 3) uint8. Raises BadInput when it is missing, damaged or of another size."""
     try:
-        with Image.open(path) as image:
-            picture = np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError) as error:
+        header = picture_files.open_header(picture_files.read(path, path.name), path.name)
+        width, height = header.picture.size
+        if (width, height) != (size, size):
+            raise BadInput(f"{path.name} is {width} x {height}, expected {size} x {size}")
+        picture_files.decode(header)
+        return picture_files.to_rgb(header)
+    except BadInput as error:
         raise BadInput(f"{path} is missing or damaged ({error}): run --test into its folder again.") from None
-    if picture.shape != (size, size, 3):
-        raise BadInput(f"{path} is {picture.shape}, expected {(size, size, 3)}: run --test into its folder again.")
-    return picture

@@ -189,7 +189,7 @@ def test_grey_16_bit_palette_and_transparent_photographs_become_rgb(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "no photo .*a.jpg"), (b"hello", r"a\.jpg is not a picture.*JPEG or PNG"), ("cut", r"a\.jpg is damaged")],
+    [(None, r"no file .*a\.jpg"), (b"hello", r"a\.jpg is not a picture.*JPEG or PNG"), ("cut", r"a\.jpg is damaged")],
 )
 def test_what_cannot_be_read_is_one_sentence(content, words, tmp_path, faces):
     path = tmp_path / "a.jpg"

@@ -1,6 +1,9 @@
 """celebamask.py: finding the faces of a raw dataset, reading one, refusing what is not as it should be."""
 
 import itertools
+import re
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -87,8 +90,7 @@ def test_a_face_without_photo_or_masks_is_listed_and_refused_when_read(tmp_path,
 def test_grey_photo_is_read_as_rgb(mask_file):
     ramp = np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))
     photo = celebamask.read_photo(mask_file(ramp, "1.jpg"), 64)
-    assert photo.mode == "RGB"
-    red, green, blue = np.asarray(photo).transpose(2, 0, 1)
+    red, green, blue = photo.transpose(2, 0, 1)
     np.testing.assert_array_equal(red, green)
     np.testing.assert_array_equal(red, blue)
     assert red[0, 60] > red[0, 4] + 200
@@ -101,7 +103,7 @@ def test_photo_that_is_not_square_or_too_small_is_refused(mask_file, shape):
 
 
 def test_photo_of_exactly_the_working_size_is_read(mask_file):
-    assert celebamask.read_photo(mask_file(GREY, "1.jpg"), 64).size == (64, 64)
+    assert celebamask.read_photo(mask_file(GREY, "1.jpg"), 64).shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
@@ -151,7 +153,7 @@ def test_mask_with_a_damaged_byte_is_refused_or_unchanged(mask_file):
     for place in range(0, len(whole), 9):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         try:
-            read = celebamask.read_mask(path)
+            read = celebamask.read_label_map(path)
         except BadInput:
             continue
         np.testing.assert_array_equal(read, labels, err_msg=f"byte {place} of {len(whole)} damaged, nothing said")
@@ -185,7 +187,7 @@ def samples(source, layout, size=64) -> list[list[bytes]]:
         [
             array.tobytes()
             for array in g_simple_mask.make_sample(
-                np.asarray(celebamask.read_photo(face.photo, size)), celebamask.read_masks(face)[0], size
+                celebamask.read_photo(face.photo, size), celebamask.read_masks(face)[0], size
             )
         ]
         for face in celebamask.find_faces(source, layout)[1]
@@ -215,3 +217,115 @@ def test_real_faces_give_the_same_samples_in_both_layouts(tmp_path, real_faces):
     parts = samples(tmp_path, "parts", 256)
     assert len(parts) == 3
     assert parts == samples(tmp_path, "merged", 256)
+
+
+# --- what would have to be guessed ------------------------------------------------------------------------------------
+
+
+def refusals(source, layout="auto") -> dict[int, str]:
+    return {face.k: face.refusal for face in celebamask.find_faces(source, layout)[1] if face.refusal}
+
+
+@pytest.fixture
+def three(tmp_path, write_face):
+    """Three faces in both layouts."""
+    for k in (3, 4, 2003):
+        write_face(tmp_path, k, GREY, {"skin": ALL, "hair": ALL}, square(1))
+    return tmp_path
+
+
+PHOTOS, MASKS, HAIR = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno/0", "00003_hair.png"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "copy", "words"),
+    [
+        (PHOTOS, "3.jpg", "003.jpg", r"003\.jpg and 3\.jpg are two files of one face: remove one"),
+        (PHOTOS, "3.jpg", "3.JPG", r"3\.JPG is not named 3\.jpg: rename or remove it"),
+        (PHOTOS, "3.jpg", "3.jpeg", r"3\.jpeg is not named 3\.jpg"),
+        (PHOTOS, "3.jpg", "3 (1).jpg", r"3 \(1\)\.jpg is not named 3\.jpg"),
+        (MASKS, HAIR, "00003_hair.PNG", r"0/00003_hair\.PNG is not named"),
+        (MASKS, HAIR, "00003_hair (1).png", r"0/00003_hair \(1\)\.png is not named"),
+        (MASKS, HAIR, "3_hair.png", r"0/00003_hair\.png and 0/3_hair\.png are two masks of one part"),
+        (MASKS, HAIR, "../1/00003_hair.png", r"0/00003_hair\.png and 1/00003_hair\.png are two masks of one part"),
+        (MASKS, HAIR, "../00003_hair.png", r"anno/00003_hair\.png is not named"),
+    ],
+)
+def test_names_that_leave_a_doubt_are_refused_by_name(three, folder, name, copy, words):
+    """A copy beside the file; the other faces are as before."""
+    (three / folder / copy).write_bytes((three / folder / name).read_bytes())
+    assert list(refusals(three)) == [3]
+    assert re.search(words, refusals(three)[3])
+
+
+def test_a_label_map_of_a_doubtful_name_is_refused_too(three):
+    folder = three / "CelebAMaskHQ-mask"
+    (folder / "0003.png").write_bytes((folder / "3.png").read_bytes())
+    (folder / "4.png").rename(folder / "4.Png")
+    assert list(refusals(three, "merged")) == [3, 4]
+    assert refusals(three) == {}  # part masks are taken, and these are not looked at
+
+
+def test_masks_that_only_have_wrong_names_are_not_passed_over(tmp_path, write_face):
+    write_face(tmp_path, 1, GREY, {"skin": ALL})
+    path = tmp_path / MASKS / "00001_skin.png"
+    path.rename(path.with_suffix(".PNG"))
+    with pytest.raises(BadInput, match=r"no masks: .*00001_skin\.PNG is not named"):
+        celebamask.find_faces(tmp_path)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_photograph_beside_a_mask_is_refused(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(GREY).save(tmp_path / "1.jpg", exif=exif)
+    if orientation == 1:
+        assert (celebamask.read_photo(tmp_path / "1.jpg", 64) == 128).all()
+        return
+    with pytest.raises(BadInput, match=rf"1\.jpg is turned by its EXIF block \(orientation {orientation}\)"):
+        celebamask.read_photo(tmp_path / "1.jpg", 64)
+
+
+def test_raw_photographs_are_read_by_the_rule_of_own_ones(mask_file):
+    ramp = np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))
+    deep = celebamask.read_photo(mask_file(ramp.astype(np.uint16) * 256 + 255, "1.png"), 64)
+    np.testing.assert_array_equal(deep[..., 1], ramp)
+    alpha = np.where(ramp < 100, 0, 255).astype(np.uint8)
+    erased = celebamask.read_photo(mask_file(np.dstack([GREY, alpha]), "2.png"), 64)
+    np.testing.assert_array_equal(erased[..., 0], np.where(ramp < 100, 0, 128))
+
+
+def grey_png(bits: int, values: np.ndarray) -> bytes:
+    """A grey PNG of fewer than eight bits a pixel."""
+    packed = np.packbits(np.unpackbits(values[..., None], axis=-1)[..., 8 - bits :].reshape(len(values), -1), axis=1)
+    rows = zlib.compress(np.pad(packed, ((0, 0), (1, 0))).tobytes())
+    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")]
+    body = [struct.pack(">I", len(x)) + name + x + struct.pack(">I", zlib.crc32(name + x)) for name, x in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_ids_of_another_depth_are_refused_and_black_and_white_is_not(tmp_path, bits):
+    """Decoded, they are stretched to 0..255: of four bits id 1 is 17, the neck."""
+    path = tmp_path / "1.png"
+    path.write_bytes(grey_png(bits, square(1)))
+    assert np.asarray(Image.open(path).convert("L")).max() == 255 // (2**bits - 1)
+    with pytest.raises(BadInput, match=rf"1\.png is {bits}-bit grey"):
+        celebamask.read_label_map(path)
+    path.write_bytes(grey_png(bits, square(2**bits - 1)))
+    np.testing.assert_array_equal(celebamask.read_part_mask(path), square())
+
+
+def test_a_mask_that_is_transparent_animated_or_lossy_is_refused(tmp_path):
+    path = tmp_path / "1.png"
+    Image.fromarray(square(1)).save(path, transparency=1)
+    with pytest.raises(BadInput, match=r"1\.png has transparent pixels: fill them"):
+        celebamask.read_label_map(path)
+    Image.fromarray(square()).save(path, save_all=True, append_images=[Image.fromarray(square(0))])
+    with pytest.raises(BadInput, match=r"1\.png holds several pictures"):
+        celebamask.read_part_mask(path)
+    for form in ("WEBP", "JPEG"):
+        Image.fromarray(square()).save(path, form)
+        with pytest.raises(BadInput, match=rf"1\.png is a {form}: save it as PNG"):
+            celebamask.read_part_mask(path)

@@ -1,8 +1,11 @@
 """jobs.py: many faces, one function; what is counted, reported, skipped and survived."""
 
 import csv
+import errno
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -17,7 +20,9 @@ from facegan.errors import BadInput
 
 def work(task: str, folder) -> str:
     """The task says what happens to it: "3 done", "3 bad", "3 odd", "3 crash"."""
-    k, what = task.split()
+    k, what, *name = task.split()
+    if name:
+        raise BadInput(f"{k} of\n{name[0]} is bad\0")
     if what == "bad":
         raise BadInput(f"{k} is bad, so to say")
     if what == "crash":
@@ -149,11 +154,65 @@ def test_a_worker_that_dies_is_a_sentence(folder):
     assert report(folder) == []
 
 
-def test_an_error_of_our_own_still_writes_the_report(folder):
-    """A bug is a traceback; what was found until then is kept."""
-    with pytest.raises(ValueError, match="not enough values"):
-        jobs.run(partial(work, folder=folder), {0: "0 bad", 1: "what"}, folder, workers=1)
-    assert report(folder) == [["0", "refused", "0 is bad, so to say"]]
+class Nameless(Exception):
+    """An error that cannot be sent to another process, and says nothing."""
+
+    def __init__(self, a, b):
+        super().__init__()
+
+    def __str__(self):
+        raise ValueError
+
+
+ERRORS = {
+    "index": IndexError("tuple index out of range"),
+    "struct": struct.error("unpack requires 4 bytes"),
+    "runtime": RuntimeError("two\nlines"),
+    "memory": MemoryError(),
+    "recursion": RecursionError("maximum recursion depth exceeded"),
+    "nameless": Nameless(1, 2),
+    "permission": PermissionError(13, "Permission denied"),
+}
+
+
+def fail(task: str, folder) -> str:
+    if task in ERRORS:
+        raise ERRORS[task]
+    return work(task, folder)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_item_ends_the_others_whatever_it_raises(folder, capsys, workers):
+    tasks = dict(enumerate([*ERRORS, "7 done", "8 bad"]))
+    assert jobs.run(partial(fail, folder=folder), tasks, folder, workers=workers) == 1
+    assert stems(folder) == ["7"]
+    rows = report(folder)
+    for row, error in zip(rows, ERRORS.values(), strict=False):
+        assert row[1] == "refused"
+        assert re.match(rf"unexpected (\w+\.)?{type(error).__name__}\b", row[2])
+        assert "(test_jobs.py, line " in row[2]
+    assert "two lines" in rows[2][2]
+    assert rows[-1] == ["8", "refused", "8 is bad, so to say"]
+    out = capsys.readouterr().out
+    assert f"{folder}: 1 done, 8 refused\n" in out
+    assert "7 refused by an error of the program, not by a rule (first: 0, unexpected IndexError: tuple index" in out
+
+
+def test_a_name_that_is_not_utf8_is_reported_escaped(folder):
+    """The names of files come as the system stores them."""
+    assert run(folder, "bad \udcff.jpg", "done") == 1
+    assert stems(folder) == ["1"]
+    assert report(folder)[0][2] == "0 of \\udcff.jpg is bad"
+
+
+def full_disk(task: str, folder) -> str:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_ends_the_job_for_every_item_would_meet_it(folder):
+    with pytest.raises(OSError, match="No space left"):
+        jobs.run(partial(full_disk, folder=folder), {0: "", 1: ""}, folder, workers=1)
+    assert report(folder) == []
 
 
 @pytest.mark.parametrize("content", [b"k;status;detail\n1;refused;bad\n", b"\xff\xfek\0", b"my notes\n"])

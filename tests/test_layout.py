@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LIGHT = ("regions", "celebamask", "prepared", "arrays", "jobs", "files", "pictures", "labelmaps", "cli", "errors")
+LIGHT = (
+    "regions",
+    "celebamask",
+    "prepared",
+    "arrays",
+    "jobs",
+    "files",
+    "pictures",
+    "picture_files",
+    "numberings",
+    "labelmaps",
+    "cli",
+    "errors",
+)
 """Modules for preprocessing, and for scripts that only write files: TensorFlow takes ten seconds to import."""
 TRAINING_SCRIPTS = ("pix2pix", "pix2pix_v2", "pix2pix_rec", "parse_face")
 NOT_FOR_TRAINING = ("facegan.evaluation", "facegan.edit")

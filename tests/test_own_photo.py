@@ -103,7 +103,7 @@ def test_an_aligned_photograph_is_taken_as_it_is(faces, fitted, tmp_path, call):
         (np.full((300, 400, 3), 90, np.uint8), (), ("no face found", "nothing was written", "--aligned")),
         (np.full((300, 400, 3), 90, np.uint8), ("--aligned",), ("400 x 300", "square")),
         (b"not a picture", (), ("is not a picture", "JPEG or PNG")),
-        (None, (), ("no photo",)),
+        (None, (), ("no file",)),
     ],
     ids=["no face", "not square", "damaged", "missing"],
 )

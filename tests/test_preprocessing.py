@@ -371,6 +371,32 @@ def test_the_good_faces_among_bad_ones_are_done_and_all_are_counted(refused_part
         assert (sample["Image"] == 128).all()
 
 
+def test_doubtful_files_are_named_in_the_report_and_the_others_are_done(tmp_path, prepare, write_face):
+    """A second photograph of face 1, a turned one, a part mask that is a WebP, and a pipe; face 0 is good."""
+    for k in range(5):
+        write_face(tmp_path, k, GREY, {"skin": np.ones((512, 512))})
+    photos, masks = tmp_path / "CelebA-HQ-img", tmp_path / "CelebAMask-HQ-mask-anno" / "0"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(GREY).save(photos / "01.jpg")
+    Image.fromarray(GREY).save(photos / "2.jpg", exif=exif)
+    Image.fromarray(np.full((512, 512), 255, np.uint8)).save(masks / "00003_skin.png", "WEBP")
+    (photos / "4.jpg").unlink()
+    os.mkfifo(photos / "4.jpg")
+    outcome = prepare(tmp_path, tmp_path / "out")
+    assert "1 done, 4 refused" in outcome.out
+    assert "error of the program" not in outcome.out
+    words = {
+        1: "two files of one face",
+        2: "turned by its EXIF block",
+        3: "00003_skin.png is a WEBP",
+        4: "4.jpg is a pipe",
+    }
+    rows = report(tmp_path / "out" / "samples")
+    assert rows.keys() == words.keys()
+    assert all(word in rows[k][1] for k, word in words.items())
+
+
 def test_keep_going_ends_with_status_0_and_tries_the_bad_ones_again(refused_parts, prepare):
     _, rows, out = refused_parts
     outcome = prepare(out.parent, out, "--keep-going")

@@ -1,6 +1,7 @@
 """facegan/results.py: the folder that --test writes, and its page. What evaluate.py refuses: test_evaluate.py."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from PIL import Image
 
 from facegan import pictures
-from facegan.results import ResultsWriter
+from facegan.errors import BadInput
+from facegan.results import ResultsWriter, read_picture
 from solid import BLUE, RED, pictures_of
 
 
@@ -80,3 +82,21 @@ def test_results_that_fail_half_way_leave_no_table_that_seems_whole(tmp_path):
         results.add({}, {"k": np.array([1])})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0_rec.png", "evaluation"]
     assert [path.name for path in (tmp_path / "evaluation").iterdir()] == ["mine.txt"]
+
+
+def test_a_picture_is_read_back_as_it_was_written_and_nothing_else_is(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    pictures.save_png(tmp_path / "0_rec.png", picture)
+    np.testing.assert_array_equal(read_picture(tmp_path / "0_rec.png", 16), picture)
+    os.mkfifo(tmp_path / "pipe.png")
+    Image.fromarray(picture).save(tmp_path / "eps.png", "EPS")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "0_rec.png").read_bytes()[:-30])
+    for name, size, words in (
+        ("0_rec.png", 32, "0_rec.png is 16 x 16, expected 32 x 32"),
+        ("pipe.png", 16, "is a pipe or a device"),
+        ("eps.png", 16, "is not a picture"),
+        ("cut.png", 16, "a checksum is wrong, or its end is missing"),
+        ("none.png", 16, "no file none.png"),
+    ):
+        with pytest.raises(BadInput, match=rf"{name} is missing or damaged \(.*{words}.*\): run --test"):
+            read_picture(tmp_path / name, size)

@@ -5,43 +5,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from facegan import align, celebamask, regions
+from facegan import align, numberings, picture_files, regions
 from facegan.errors import BadInput
 
-MAX_BYTES, MAX_PIXELS = 20_000_000, 50_000_000
-"""Largest file, and largest picture by what its header says, that is taken."""
-FORMATS = ("JPEG", "PNG", "WEBP")
-"""Few decoders are few ways in."""
+MAX_BYTES = 20_000_000
+"""Largest file that is taken; pixels are bounded for every picture, picture_files.MAX_PIXELS."""
 
 COLOR_LABEL = {tuple(color): label for label, color in enumerate(regions.LABEL_COLORS.tolist())}
 
 
 def read(path: Path) -> bytes:
-    """A file's content. Raises BadInput when it is not there or larger than MAX_BYTES."""
-    if not path.is_file():
-        raise BadInput(f"no file {path}.")
-    check_bytes(path.stat().st_size, path.name)
-    return path.read_bytes()
-
-
-def check_bytes(size: int, name: str) -> None:
-    if size > MAX_BYTES:
-        raise BadInput(f"{name} is larger than {MAX_BYTES // 10**6} MB: save it smaller.")
-
-
-def decode(content: bytes, name: str, rule: str = "JPEG, PNG and WebP are taken") -> Image.Image:
-    """The decoded picture. Raises BadInput when it is too large, damaged, or none."""
-    check_bytes(len(content), name)
-    try:
-        return celebamask.decode_bytes(content, name, lambda header: check_pixels(header, name), FORMATS)
-    except BadInput as error:
-        raise BadInput(f"{str(error).rstrip('.')}: {rule}.") from None
-
-
-def check_pixels(header: Image.Image, name: str) -> None:
-    width, height = header.size
-    if width * height > MAX_PIXELS:
-        raise BadInput(f"{name} is {width} x {height}, more than {MAX_PIXELS // 10**6} million pixels")
+    """A file's content. Raises BadInput when it is missing, no file, or larger than MAX_BYTES."""
+    return picture_files.read(path, str(path), MAX_BYTES)
 
 
 def photo(content: bytes, name: str, aligned: bool) -> tuple[np.ndarray, str]:
@@ -49,7 +24,8 @@ def photo(content: bytes, name: str, aligned: bool) -> tuple[np.ndarray, str]:
 
     aligned: the photograph is square and cut so already. Raises BadInput when it cannot be used or shows no face.
     """
-    picture = align.upright(decode(content, name))
+    picture_files.check_bytes(len(content), name, MAX_BYTES)
+    picture = picture_files.read_photo(content, name)
     side = regions.MASK_SIZE
     if aligned:
         height, width, _ = picture.shape
@@ -72,17 +48,18 @@ def label_map(content: bytes, name: str) -> np.ndarray:
     Another side than 512 is brought there by the nearest pixel. Raises BadInput, which names the trouble, for ids or
     colours that CelebAMask-HQ does not have, and for anything that would have to be guessed.
     """
-    picture = decode(content, name, "a label map is a PNG")
-    if picture.format != "PNG":  # others may be lossy, and would give ids or colours that nobody wrote
-        raise BadInput(f"{name} is a {picture.format}: save the label map as PNG, which keeps every id or colour.")
-    if picture.width != picture.height:
-        raise BadInput(f"{name} is {picture.width} x {picture.height}: a label map is square.")
-    if picture.mode.startswith("I") or picture.mode == "F":
-        raise BadInput(f"{name} has more than 8 bits a pixel: save the ids as 8-bit grey.")
+    picture_files.check_bytes(len(content), name, MAX_BYTES)
+    header = picture_files.open_header(content, name)
+    picture_files.check_map(header)
+    picture_files.check_ids_depth(header)
+    width, height = header.picture.size
+    if width != height:
+        raise BadInput(f"{name} is {width} x {height}: a label map is square.")
     side = regions.MASK_SIZE
-    picture = picture.resize((side, side), Image.Resampling.NEAREST)
-    if picture.mode in ("L", "1"):
-        ids = np.asarray(picture.convert("L"))
+    picture = picture_files.decode(header).resize((side, side), Image.Resampling.NEAREST)
+    picture_files.check_opaque(picture, name)
+    if picture.mode == "L":
+        ids = np.asarray(picture)
     else:
         colors = np.asarray(picture.convert("RGB"))
         ids = colors[..., 0] if is_grey(picture, colors) else ids_of_colors(colors, name)
@@ -93,6 +70,10 @@ def label_map(content: bytes, name: str) -> np.ndarray:
         )
     if not ids.any():
         raise BadInput(f"{name} is all background: is it a label map?")
+    try:
+        numberings.check([ids], "celebamask", "bring them into the order that README gives.")
+    except BadInput as error:
+        raise BadInput(f"{name}: {error}") from None
     return ids
 
 
