@@ -12,6 +12,9 @@ import tensorflow as tf
 from facegan import devices, files
 from facegan.errors import BadInput
 
+MOST_BYTES = 10**11
+"""A file of a checkpoint is not larger."""
+
 
 class Checkpoints:
     """The state of a training run in run/checkpoints: networks, optimizers, dropout seeds, step.
@@ -34,6 +37,9 @@ class Checkpoints:
         self.candidates = on_disk if self.is_list_lost else listed
 
     def make_manager(self) -> tf.train.CheckpointManager:
+        for path in (self.folder / "checkpoint", *self.folder.glob("ckpt-*.*")):
+            if path.exists():  # TensorFlow would wait for a FIFO's writer, and read whatever size
+                files.open_regular(path, MOST_BYTES if path.suffix else files.LARGEST).close()
         try:
             return tf.train.CheckpointManager(self.checkpoint, str(self.folder), max_to_keep=2)
         except ValueError:
