@@ -13,6 +13,9 @@ import tensorflow as tf
 from facegan import devices, files, interrupts
 from facegan.errors import BadInput
 
+MOST_BYTES = 10**11
+"""A file of a checkpoint is not larger."""
+
 
 class Checkpoints:
     """The state of a training run in run/checkpoints: networks, optimizers, dropout seeds, step.
@@ -39,6 +42,9 @@ class Checkpoints:
         """TensorFlow's manager of the folder, which knows it by its plain name; of no folder before there is one."""
         if self.plain is None and self.folder.is_dir():
             self.plain = self.place.enter_context(files.plain_name(self.folder))
+        for path in (self.folder / "checkpoint", *self.folder.glob("ckpt-*.*")):
+            if path.exists():  # TensorFlow would wait for a FIFO's writer, and read whatever size
+                files.open_regular(path, MOST_BYTES if path.suffix else files.LARGEST).close()
         try:
             return tf.train.CheckpointManager(self.checkpoint, str(self.plain or os.devnull), max_to_keep=2)
         except ValueError:

@@ -143,7 +143,7 @@ def fill_up(out: Path, size: int, data: Path) -> None:
             for folder in prepared.MAKERS:
                 source = data / folder / f"{number}.npz"
                 if source.exists():  # colour maps may be missing
-                    files.write_bytes(out / folder / f"{k}.npz", source.read_bytes())
+                    files.write_bytes(out / folder / f"{k}.npz", files.read_bytes(source))
             write_faces(out, faces | {str(k): {"data": str(data.resolve()), "number": number}})
     print(f"the last {missing} faces of {data} fill {out} up to {FEWEST}: their maps can be painted into")
 

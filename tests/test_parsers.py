@@ -1,8 +1,15 @@
 """facegan/parsers.py: the network of a run of parse_face.py, and which runs hold the same one."""
 
+import contextlib
+import io
+import json
+import random
+import resource
 import shutil
+import zipfile
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -45,3 +52,123 @@ def test_a_copy_holds_the_same_parser_and_another_training_does_not(run, tmp_pat
     assert not parsers.are_the_same(run, copy)
     shutil.rmtree(copy)
     assert not parsers.are_the_same(run, copy)
+
+
+def save(network: keras.Model, run: Path) -> None:
+    network.save(run / "parser.keras")
+
+
+def rewrite(path: Path, change) -> None:
+    """Change config.json in a .keras file."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    change(config["config"]["layers"])
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def convolved(shape: tuple, filters: int, **options) -> keras.Model:
+    photo = keras.Input(shape)
+    return keras.Model(photo, keras.layers.Conv2D(filters, 1, **options)(photo))
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (lambda: convolved((16, 16, 3), 20), r"makes \(None, 16, 16, 20\) of"),
+        (lambda: convolved((16, 16, 4), 19), r"of \(None, 16, 16, 4\)"),
+        (lambda: convolved((16, 32, 3), 19), r"of \(None, 16, 32, 3\)"),
+        (lambda: convolved((None, None, 3), 19), r"of \(None, None, None, 3\)"),
+        (lambda: convolved((17, 17, 3), 19), r"of \(None, 17, 17, 3\)"),
+        (lambda: convolved((16, 16, 3), 19, strides=2), r"makes \(None, 8, 8, 19\)"),
+    ],
+)
+def test_a_network_that_is_no_parser_is_a_sentence(network, words, run):
+    save(network(), run)
+    with pytest.raises(BadInput, match=rf"parser\.keras is no parser: it .*{words}.*name a run of parse_face\.py"):
+        parsers.load(run)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_a_sentence(value, run):
+    network = parsers.load(run)
+    kernel, bias = network.get_weights()
+    bias[7] = value
+    network.set_weights([kernel, bias])
+    save(network, run)
+    with pytest.raises(BadInput, match="weights that are NaN or infinite: the --train of its run writes it again"):
+        parsers.load(run)
+
+
+def wide(layers: list[dict]) -> None:
+    """30,000 channels of 64 x 64 kernels, then 19 channels: 1.5 GB and a 3 GB kernel in a file of some kB."""
+    layers[1]["config"].update(filters=30_000, kernel_size=[64, 64], padding="same")
+
+
+def long(layers: list[dict]) -> None:
+    layers[1]["config"].update(filters=2**30)
+
+
+@pytest.mark.parametrize("change", [wide, long])
+def test_a_small_file_that_declares_a_large_network_allocates_nothing(change, run):
+    path = run / "parser.keras"
+    rewrite(path, change)
+    assert path.stat().st_size < 100_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BadInput, match=r"parser\.keras is too large: at most 1 GB"):
+        parsers.load(run)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
+
+
+def test_a_small_file_of_large_weights_allocates_nothing(run):
+    path = run / "parser.keras"
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        file.create_dataset("layers/conv2d/vars/0", (30_000, 30_000), "f4", chunks=(1000, 1000))  # nothing is written
+    with zipfile.ZipFile(path) as archive:
+        config = archive.read("config.json"), archive.read("metadata.json")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in zip(("config.json", "metadata.json"), config, strict=True):
+            archive.writestr(name, content)
+        archive.writestr("model.weights.h5", weights.getvalue())
+    assert path.stat().st_size < 200_000
+    with pytest.raises(BadInput, match=r"parser\.keras is too large: at most 1 GB"):
+        parsers.load(run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layers: layers.clear(),
+        lambda layers: layers[1].update(class_name="Lambda"),
+        lambda layers: layers[1]["config"].update(filters=-3),
+        lambda layers: layers[1]["config"].update(filters="many"),
+        lambda layers: layers[0]["config"].update(batch_shape=7),
+    ],
+)
+def test_a_damaged_description_is_a_sentence(change, run):
+    rewrite(run / "parser.keras", change)
+    with pytest.raises(BadInput, match=r"parser\.keras is (damaged|no parser)"):
+        parsers.load(run)
+
+
+def test_a_file_cut_or_changed_anywhere_is_a_sentence_or_harmless(run):
+    path = run / "parser.keras"
+    whole = path.read_bytes()
+    for place in range(0, len(whole), len(whole) // 12):
+        for content in (whole[:place], whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :]):
+            path.write_bytes(content)
+            with contextlib.suppress(BadInput):
+                assert parsers.load(run).output_shape == (None, 16, 16, 19)
+
+
+def test_reading_a_parser_draws_no_random_numbers(run):
+    """A training's seeds come from the same generator."""
+    random.seed(5)
+    parsers.check_declared(run / "parser.keras")
+    drawn = random.random()
+    random.seed(5)
+    assert random.random() == drawn

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import c_mask
+from face_recognition import face_recognition
 from facegan import files, prepared
 from facegan.errors import BadInput
 
@@ -188,6 +189,15 @@ def write_sample(data, k: int, grey: int) -> None:
     image, masks = np.full((16, 16, 3), grey, np.uint8), np.ones((16, 16, 7), np.uint8)
     colors = np.full((7, 3), grey, np.float32)
     prepared.write_npz(data / "samples" / f"{k}.npz", stored=("Image",), Image=image, Masks=masks, Colors=colors)
+
+
+def test_a_sample_of_another_size_than_its_folder_is_refused(folder):
+    values = dict(Image=np.zeros((1, 1, 3), np.uint8), Masks=np.ones((1, 1, 7), np.uint8))
+    prepared.write_npz(folder / "samples" / "1.npz", Colors=np.zeros((7, 3), np.float32), **values)
+    with pytest.raises(BadInput, match=r"samples/1\.npz: Masks is \(1, 1, 7\), expected \(16, 16, 7\)"):
+        c_mask.make_color_mask(1, folder, png=False)
+    with pytest.raises(BadInput, match=r"samples/1\.npz: Image is \(1, 1, 3\), expected \(16, 16, 3\)"):
+        face_recognition.embed(1, folder, jitter=0)
 
 
 DERIVED = ("color_masks", "face_ids")

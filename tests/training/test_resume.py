@@ -1,6 +1,7 @@
 """A training that was killed or stopped ends as one that was not; damaged checkpoints."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -171,6 +172,15 @@ def test_parts_of_checkpoints_that_nothing_names_are_never_trained_over(copy, ca
         assert {k: v for k, v in contents(copy).items() if k.startswith(name)} == {
             k: v for k, v in before.items() if k.startswith(name)
         }
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "ckpt-12.index"])
+def test_a_fifo_in_place_of_a_checkpoint_is_not_waited_for(name, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    os.mkfifo(tmp_path / "checkpoints" / name)
+    network = SimpleNamespace(variables=[keras.Variable(np.ones(2))])
+    with pytest.raises(BadInput, match=rf"{name} is no regular file"):
+        checkpoints.Checkpoints(tmp_path, generator=network)
 
 
 def test_a_list_that_names_checkpoints_leaves_others_alone(copy, fake_step, call):
