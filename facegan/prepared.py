@@ -128,3 +128,9 @@ def describe(data: Path) -> dict:
     if not path.exists():
         raise BadInput(f"{path} is missing: is this a prepared folder? Run `python g_simple_mask.py --out {data}`.")
     return files.read_json(path)
+
+
+def settings(about: dict) -> dict:
+    """Of what describe() returns, how the samples were made. Where the raw dataset lay does not say what it is: that
+    its photographs do."""
+    return {name: value for name, value in about.items() if name != "source"}

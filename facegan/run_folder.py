@@ -149,7 +149,7 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, n
         before, trains = read_record(path), args.train or args.dry_run
         if not is_split(before):
             raise BadInput(f"{path} is damaged: bring it back, or train into a new --run; what was trained is kept.")
-        if trains and before["source"] != source:
+        if trains and prepared.settings(before["source"]) != prepared.settings(source):
             raise BadInput(
                 f"{args.run} was trained on {before['source']}, but {args.data} was made from {source}: name a new "
                 "folder with --run, or the folder it was trained on with --data."
@@ -159,19 +159,49 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, n
                 f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
                 f"({len(train_numbers)}): name a new folder with --run, or bring the samples back."
             )
+        if trains and not has_photographs(args.data, before):
+            raise BadInput(
+                f"{args.run} was trained on photographs from {before['source']['source']}, but {args.data} has others, "
+                f"from {source['source']}: name a new folder with --run, or the folder it was trained on with --data."
+                + ("" if "train_photos" in before else KNOWN_BY_PLACE)
+            )
         if before["source"].get("regions") != source.get("regions"):
             raise BadInput(
                 f"{args.run} was trained on {before['source'].get('regions', 'overlapping')} regions, {args.data} has "
                 f"{source.get('regions', 'overlapping')} ones: name a folder prepared with the same --regions."
             )
-        same_faces = before["source"]["source"] == source["source"]  # in whatever layout or size they are prepared
-        leaked = set(test_numbers) & set(before["train"]) if same_faces else ()
+        leaked = trained_faces(args.data, before, test_numbers)
         if leaked:
             raise BadInput(
                 f"{args.run} was trained on {len(leaked)} of what are test faces in {args.data} now "
                 f"(first: {min(leaked)}), as samples were removed since: bring them back, or train into a new --run."
             )
     return np.array(train_numbers), np.array(test_numbers)
+
+
+KNOWN_BY_PLACE = (
+    " This run began before checksums of photographs were recorded, so only its place tells a dataset: if it only "
+    "moved, write the place that it had into prepared.json."
+)
+
+
+def has_photographs(data: Path, split: dict) -> bool:
+    """Whether a folder's training photographs, of up to 64 faces, are those of split.json, wherever it lies."""
+    numbers, photos = split["train"], split.get("train_photos")
+    if photos is None:
+        return split["source"]["source"] == prepared.describe(data)["source"]
+    places = np.linspace(0, len(numbers) - 1, min(64, len(numbers))).astype(int)
+    return all(prepared.photo_crc(data, numbers[i]) == photos[i] for i in places)
+
+
+def trained_faces(data: Path, split: dict, test_numbers: list[int]) -> list[int]:
+    """The test faces of a folder that trained by split.json: those of the same number and the same dataset, in whatever
+    layout or size it is prepared, or of the same photograph."""
+    common = sorted(set(test_numbers) & set(split["train"]))
+    if split["source"]["source"] == prepared.describe(data)["source"]:
+        return common
+    photos = dict(zip(split["train"], split.get("train_photos", ()), strict=False))
+    return [k for k in common if k in photos and prepared.photo_crc(data, k) == photos[k]]
 
 
 def is_split(record: dict) -> bool:
