@@ -109,9 +109,11 @@ class Checkpoints:
             return
         for name, variables in self.state.items():
             if not all(bool(tf.reduce_all(tf.math.is_finite(tf.cast(v, tf.float32)))) for v in variables):
+                good = [path for path in self.manager.checkpoints if path not in self.unreadable]
+                state = last_good(self.folder, int(good[-1].rpartition("-")[2]) if good else 0)
                 raise BadInput(
-                    f"{name} is not finite at step {step} (NaN); {self.folder} keeps the last good state. "
-                    "Start a new --run with a lower --learning-rate, or with --precision float32."
+                    f"{name} is not finite at step {step} (NaN); {state}. Start a new --run with a lower "
+                    "--learning-rate, or with --precision float32."
                 )
         self.step.assign(step)
         if self.plain is None:
@@ -127,6 +129,11 @@ class Checkpoints:
                 f"cannot save step {step} in {self.folder} ({self.with_its_name(devices.reason(error))}); "
                 "the checkpoints before it are kept: make room, and the same command goes on from there."
             ) from None
+
+
+def last_good(folder: Path, step: int) -> str:
+    """Which state is kept when a number is not finite."""
+    return f"{folder} keeps " + (f"the last good state, of step {step}" if step else "no state from before")
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -162,6 +162,11 @@ def mean_losses(losses: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {name: strategy().reduce(tf.distribute.ReduceOp.MEAN, loss, axis=None) for name, loss in losses.items()}
 
 
+def numbers_of(values: tf.Tensor) -> list[int]:
+    """The numbers of a tensor whose parts lie on this machine's devices."""
+    return [int(x) for part in strategy().experimental_local_results(values) for x in part.numpy()]
+
+
 # --- what they fail with ----------------------------------------------------------------------------------------------
 
 
