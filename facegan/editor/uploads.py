@@ -1,5 +1,6 @@
 """Pictures that somebody hands in: limits that hold before anything is decoded, own photographs, label maps."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ MAX_BYTES, MAX_PIXELS = 20_000_000, 50_000_000
 """Largest file, and largest picture by what its header says, that is taken."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 """Few decoders are few ways in."""
+
+ONE_DECODER = threading.Lock()
+"""A picture is largest while it is decoded. Nothing slow, such as the search of a face, may hold it."""
 
 COLOR_LABEL = {tuple(color): label for label, color in enumerate(regions.LABEL_COLORS.tolist())}
 
@@ -49,7 +53,8 @@ def photo(content: bytes, name: str, aligned: bool) -> tuple[np.ndarray, str]:
 
     aligned: the photograph is square and cut so already. Raises BadInput when it cannot be used or shows no face.
     """
-    picture = align.upright(decode(content, name))
+    with ONE_DECODER:
+        picture = align.upright(decode(content, name))
     side = regions.MASK_SIZE
     if aligned:
         height, width, _ = picture.shape
@@ -72,7 +77,8 @@ def label_map(content: bytes, name: str) -> np.ndarray:
     Another side than 512 is brought there by the nearest pixel. Raises BadInput, which names the trouble, for ids or
     colours that CelebAMask-HQ does not have, and for anything that would have to be guessed.
     """
-    picture = decode(content, name, "a label map is a PNG")
+    with ONE_DECODER:
+        picture = decode(content, name, "a label map is a PNG")
     if picture.format != "PNG":  # others may be lossy, and would give ids or colours that nobody wrote
         raise BadInput(f"{name} is a {picture.format}: save the label map as PNG, which keeps every id or colour.")
     if picture.width != picture.height:
