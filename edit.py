@@ -21,6 +21,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL.PngImagePlugin import PngInfo
 
 import export
 from face_recognition import face_recognition
@@ -125,6 +126,10 @@ def own_map(args: Args, labels: np.ndarray) -> editing.FaceMap:
     return editing.map_from_labels(labels, about["size"], about.get("regions") == "exclusive")
 
 
+ONE_NETWORK = threading.Lock()
+"""The parser and dlib's networks serve one thread at a time; both take some tenths of a second."""
+
+
 def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Face, str]:
     """A photograph as a face to edit, and a note on it. Raises BadInput.
 
@@ -134,13 +139,15 @@ def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Fac
     network = parser(args)
     photo, note = uploads.photo(content, name, aligned)
     small = align.resized(photo, network.input_shape[1] / len(photo)).astype(np.float32) / 255
-    labels = parsers.label_map(network, small)
+    with ONE_NETWORK:
+        labels = parsers.label_map(network, small)
     if not labels.any():
         raise BadInput(f"{name}: the parser finds no part of a face in it.")
     image = align.resized(photo, prepared.describe(args.data)["size"] / len(photo))
     face_map = own_map(args, labels)
     colors = regions.mean_colors(image, face_map.masks)
-    numbers, detected, _ = face_recognition.face_id(image)
+    with ONE_NETWORK:
+        numbers, detected, _ = face_recognition.face_id(image)
     blind = "" if detected else "no face was detected for its identity, which is the whole frame's"
     return Face(image, face_map, colors, numbers), "; ".join(filter(None, (note, blind)))
 
@@ -181,9 +188,14 @@ def edit_by_flags(args: Args) -> Edit:
     return edit
 
 
-def write(args: Args, edit: Edit, picture: np.ndarray) -> None:
-    """--out, --save-map, --save-sample."""
-    pictures.save_png(args.out, picture)
+def text_of(run: export.Run) -> PngInfo:
+    """What a result says of itself."""
+    return pictures.synthetic(run.args.run.resolve().name, run.step)
+
+
+def write(args: Args, edit: Edit, picture: np.ndarray, text: PngInfo) -> None:
+    """--out, which carries the text, --save-map, --save-sample."""
+    pictures.save_png(args.out, picture, text)
     if args.save_map:
         files.write_bytes(args.save_map, wire.encode(editing.full_labels(editing.labels(edit)), "PNG"))
     if args.save_sample:
@@ -205,6 +217,7 @@ def page_setup(args: Args, run: export.Run) -> Setup:
         size=run.args.size,
         first=args.sample,
         title=f"{printable(args.run)}, step {run.step}",
+        text=text_of(run),
         paint=painter(run),
         own_photo=functools.partial(own_photo, args),
         own_map=functools.partial(own_map, args),
@@ -250,8 +263,9 @@ def main() -> None:
         if not args.out:
             return serve(args)
         edit = edit_by_flags(args)
-        picture = painter(restore(args))(edit)
-        write(args, edit, editing.composite(edit, picture, args.keep))
+        run = restore(args)
+        picture = painter(run)(edit)
+        write(args, edit, editing.composite(edit, picture, args.keep), text_of(run))
 
 
 if __name__ == "__main__":

@@ -43,14 +43,19 @@ class Args(cli.BatchArgs):
     """how merged label maps number the parts; those of face-parsing.PyTorch are converted"""
 
 
+def shrink(photo: np.ndarray, size: int, resample: str) -> np.ndarray:
+    """A photograph (H, H, 3) at the working size, (S, S, 3)."""
+    interpolation = {"area": cv2.INTER_AREA, "nearest": cv2.INTER_NEAREST}[resample]
+    return cv2.resize(photo, (size, size), interpolation=interpolation)
+
+
 def make_sample(photo: np.ndarray, region_bits: np.ndarray, size: int, resample: str = "area"):
     """One face at the working size.
 
     photo (H, H, 3) uint8 RGB; region_bits (512, 512) uint8, bit i = region i (facegan.regions).
     Returns Image (S, S, 3) uint8, Masks (S, S, 7) uint8 of 0/1, Colors (7, 3) float32 in 0..255.
     """
-    interpolation = {"area": cv2.INTER_AREA, "nearest": cv2.INTER_NEAREST}[resample]
-    image = cv2.resize(photo, (size, size), interpolation=interpolation)
+    image = shrink(photo, size, resample)
     masks = regions.masks_from_bits(region_bits, size)
     return image, masks, regions.mean_colors(image, masks)
 
@@ -89,6 +94,28 @@ def check_numbering(args: Args, layout: str, faces: list[celebamask.RawFace]) ->
         )
 
 
+def source_name(args: Args, faces: list[celebamask.RawFace]) -> str:
+    """The raw dataset as prepared.json names it: where it was when the folder was begun, if it only moved since."""
+    here = str(args.source.resolve())
+    if not (args.out / "prepared.json").exists():
+        return here
+    before = prepared.describe(args.out).get("source", here)
+    return before if before == here or is_prepared_from(args, faces) else here
+
+
+def is_prepared_from(args: Args, faces: list[celebamask.RawFace]) -> bool:
+    """Whether samples of the folder, up to eight, show the photographs of these faces; rounding may differ."""
+    samples = set(prepared.indices(args.out, "samples"))
+    common = [face for face in faces if face.k in samples]
+    for i in np.linspace(0, len(common) - 1, min(8, len(common))).astype(int):
+        face = common[i]
+        (image,) = prepared.read_npz(args.out / "samples" / f"{face.k}.npz", Image=(args.size, args.size, 3))
+        photo = shrink(np.asarray(celebamask.read_photo(face.photo, args.size)), args.size, args.resample)
+        if np.abs(image.astype(int) - photo).mean() > 2:
+            return False
+    return bool(common)
+
+
 def main() -> int:
     args = cli.parse(Args, description=__doc__)
     if args.size < 16 or regions.MASK_SIZE % args.size:
@@ -100,9 +127,9 @@ def main() -> int:
         raise BadInput(f"{args.out} holds samples but no prepared.json; choose another --out.")
     files.claim(
         args.out / "prepared.json",
-        f"choose another --out, or delete {args.out} to start again (if the dataset only moved, edit that file).",
+        f"choose another --out, or delete {args.out} to start again.",
         size=args.size,
-        source=str(args.source.resolve()),
+        source=source_name(args, faces),
         layout=layout,
         resample=args.resample,
         # folders prepared before these flags existed do not name them

@@ -402,7 +402,7 @@ def train(args: Args) -> None:
             epoch_batches = partial(training_batches, args, records, train_numbers, pool, epoch, first_step)
             for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
                 losses = train_step(batch, tf.constant(training.step))
-                training.finish_step(losses)  # counts, logs, saves
+                training.finish_step(losses, batch["k"])  # counts, logs, saves
                 if training.stopped:
                     break
             if training.epoch_ended and devices.is_chief():

@@ -3,6 +3,7 @@
 Positions are (x, y) in pixels from the upper left corner of the picture: the middle of the first pixel is (0.5, 0.5).
 """
 
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -65,10 +66,20 @@ def read_photo(path: Path) -> np.ndarray:
     return picture_files.read_photo(picture_files.read(path, str(path)), str(path))
 
 
-@cache
 def load_networks() -> tuple[dlib.fhog_object_detector, dlib.shape_predictor]:
-    """dlib's detector and 68-point predictor, once a process. Raises BadInput without the weights."""
-    return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model_file(LANDMARKS_68)))
+    """dlib's detector, once a thread, and 68-point predictor, once a process. Raises BadInput without the weights."""
+    if not hasattr(OF_THREAD, "detector"):
+        OF_THREAD.detector = dlib.get_frontal_face_detector()
+    return OF_THREAD.detector, load_predictor()
+
+
+OF_THREAD = threading.local()
+"""A detector holds the picture that it searches, and lets other threads run meanwhile."""
+
+
+@cache
+def load_predictor() -> dlib.shape_predictor:
+    return dlib.shape_predictor(str(model_file(LANDMARKS_68)))
 
 
 def landmarks(picture: np.ndarray, box: dlib.rectangle) -> np.ndarray:

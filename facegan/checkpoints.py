@@ -132,9 +132,11 @@ class Checkpoints:
             return
         for name, variables in self.state.items():
             if not all(bool(tf.reduce_all(tf.math.is_finite(tf.cast(v, tf.float32)))) for v in variables):
+                good = [path for path in self.manager.checkpoints if path not in self.unreadable]
+                state = last_good(self.folder, int(good[-1].rpartition("-")[2]) if good else 0)
                 raise BadInput(
-                    f"{name} is not finite at step {step} (NaN); {self.folder} keeps the last good state. "
-                    "Start a new --run with a lower --learning-rate, or with --precision float32."
+                    f"{name} is not finite at step {step} (NaN); {state}. Start a new --run with a lower "
+                    "--learning-rate, or with --precision float32."
                 )
         self.step.assign(step)
         if self.plain is None:
@@ -161,6 +163,11 @@ def checkpoints_on_disk(folder: Path) -> list[str]:
     """The checkpoints in a folder, oldest first, by the names of their files: TensorFlow's list may be lost."""
     matches = (re.fullmatch(r"ckpt-(\d+)\.index", path.name) for path in folder.glob("ckpt-*.index"))
     return [str(folder / f"ckpt-{step}") for step in sorted(int(match[1]) for match in matches if match)]
+
+
+def last_good(folder: Path, step: int) -> str:
+    """Which state is kept when a number is not finite."""
+    return f"{folder} keeps " + (f"the last good state, of step {step}" if step else "no state from before")
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -164,6 +164,11 @@ def stop_agreed(stops: list[int], step: int) -> bool:
     return step % AGREE_STEPS == 0 and mean_over_machines(float(bool(stops))) > 0
 
 
+def numbers_of(values: tf.Tensor) -> list[int]:
+    """The numbers of a tensor whose parts lie on this machine's devices."""
+    return [int(x) for part in strategy().experimental_local_results(values) for x in part.numpy()]
+
+
 # --- what they fail with ----------------------------------------------------------------------------------------------
 
 

@@ -45,15 +45,17 @@ class Training:
             if self.stopped:
                 raise KeyboardInterrupt
 
-    def finish_step(self, losses: dict[str, tf.Tensor]) -> None:
-        """Count the step, log losses now and then, and save after an epoch or ten minutes, or when told to stop."""
+    def finish_step(self, losses: dict[str, tf.Tensor], faces: tf.Tensor) -> None:
+        """Count the step, log losses now and then, and save after an epoch or ten minutes, or when told to stop. faces:
+        the numbers of the batch's."""
         self.step += 1
         self.stopped = devices.stop_agreed(self.stops, self.step)
         self.epoch_ended = self.step % self.steps_of_an_epoch == 0
-        self.progress.update(self.step, losses, log=self.stopped or self.epoch_ended)
+        self.progress.update(self.step, losses, faces=faces, log=self.stopped or self.epoch_ended)
         self.saved = self.stopped or self.epoch_ended or self.progress.time_to_save()
         if self.saved:
             self.checkpoints.save(self.step)
+            self.progress.saved_step = self.step
 
     def show(self, picture: np.ndarray) -> None:
         """Keep an epoch's grid, (H, W, 3) uint8."""

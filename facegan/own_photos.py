@@ -55,11 +55,14 @@ def find(path: Path, parser: keras.Model, aligned: bool) -> dict:
 
 def claim(out: Path, size: int) -> None:
     """Make the folder, or check that it is one of own photographs of this size. Raises BadInput."""
+    source = str((out / "raw").resolve())
+    if all((out / name).exists() for name in ("faces.json", "prepared.json")):
+        source = prepared.describe(out).get("source", source)  # the folder may have moved
     files.claim(
         out / "prepared.json",
         "name a new folder with --out: own photographs do not go among the faces of a dataset.",
         size=size,
-        source=str((out / "raw").resolve()),
+        source=source,
         layout="merged",
         resample="area",
     )

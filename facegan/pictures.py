@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from facegan import files
+from facegan.errors import printable
 
 
 def to_uint8(picture: np.ndarray) -> np.ndarray:
@@ -13,12 +15,21 @@ def to_uint8(picture: np.ndarray) -> np.ndarray:
     return (np.clip(picture, 0, 1) * 255).round().astype(np.uint8)
 
 
-def save_png(path: Path, picture: np.ndarray) -> None:
-    """Write an (H, W, 3) picture, float in 0..1 or uint8, atomically."""
+def synthetic(run: str, step: int) -> PngInfo:
+    """Text chunks for a PNG that shows generated faces: that they are, and which run generated them at which step."""
+    text = PngInfo()
+    text.add_text("Synthetic", "generated or edited by a neural network; not a photograph")
+    text.add_text("Run", printable(run))
+    text.add_text("Step", str(step))
+    return text
+
+
+def save_png(path: Path, picture: np.ndarray, text: PngInfo | None = None) -> None:
+    """Write an (H, W, 3) picture, float in 0..1 or uint8, atomically. text: its text chunks."""
     if picture.dtype != np.uint8:
         picture = to_uint8(picture)
     with files.atomic(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG")
+        Image.fromarray(picture).save(temporary, format="PNG", pnginfo=text)
 
 
 def grid(rows: dict[str, np.ndarray], columns: list[str]) -> np.ndarray:

@@ -32,7 +32,7 @@ def is_size(value: object) -> bool:
     return type(value) is int and value >= 16 and MASK_SIZE % value == 0
 
 
-PREPARED = {"size": is_size, "source": str, "layout?": str, "resample?": str, "regions?": str}
+PREPARED = {"size": is_size, "source": str, "layout?": str, "resample?": str, "regions?": str, "numbering?": str}
 """What prepared.json holds (files.fault)."""
 
 TRAIN_SHARE = 0.8
@@ -197,3 +197,9 @@ def describe(data: Path) -> dict:
     if not os.path.exists(path):  # unlike Path.exists(), it takes any name: this one may come from a record
         raise BadInput(f"{path} is missing: is this a prepared folder? Run `python g_simple_mask.py --out {data}`.")
     return files.read_json(path, schema=PREPARED)
+
+
+def settings(about: dict) -> dict:
+    """Of what describe() returns, how the samples were made. Where the raw dataset lay does not say what it is: that
+    its photographs do."""
+    return {name: value for name, value in about.items() if name != "source"}

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from facegan import devices, files, pictures
+from facegan import checkpoints, devices, files, pictures
 from facegan.errors import BadInput, printable
 
 
@@ -36,7 +36,8 @@ class Progress:
             mininterval=0.5 if sys.stderr.isatty() else 30, maxinterval=60, disable=not self.chief,
         )  # fmt: skip
         self.save_time = self.log_time = time.monotonic()
-        self.log_step = step
+        self.log_step = self.saved_step = step
+        self.recent: list[tuple[int, dict, tf.Tensor | None]] = []
 
     def __enter__(self):
         return self
@@ -46,12 +47,16 @@ class Progress:
         with contextlib.suppress(tf.errors.OpError) if failure else contextlib.nullcontext():
             self.writer.close()
 
-    def update(self, step: int, losses: dict[str, tf.Tensor], log: bool = False) -> None:
+    def update(
+        self, step: int, losses: dict[str, tf.Tensor], faces: tf.Tensor | None = None, log: bool = False
+    ) -> None:
         """Count a step. Every LOG_STEPS, and when log says so, the losses are fetched, checked, shown and logged; in
-        between they stay on the device, which need not wait."""
+        between they stay on the device, which need not wait. faces: the numbers of the batch's."""
         self.bar.update(self.batch_size)
+        self.recent.append((step, losses, faces))
         if log or step % self.LOG_STEPS == 0:
-            values = self.check_finite(step, losses)
+            values = self.check_finite(losses)
+            self.recent.clear()
             now = time.monotonic()
             rate = (step - self.log_step) * self.batch_size / (now - self.log_time)
             self.log_time, self.log_step = now, step
@@ -62,16 +67,22 @@ class Progress:
                 for name, value in {"images_per_second": rate, **values}.items():
                     tf.summary.scalar(f"train/{name}", value)
 
-    def check_finite(self, step: int, losses: dict[str, tf.Tensor]) -> dict[str, float]:
-        """The losses as numbers. Raises BadInput when one is not finite."""
-        values = {name: float(x) for name, x in losses.items()}
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise BadInput(
-                    f"loss {name} is {value} at step {step}; {self.run / 'checkpoints'} keeps the last good state. "
-                    "Start a new --run with a lower --learning-rate, or with --precision float32."
-                )
-        return values
+    def check_finite(self, losses: dict[str, tf.Tensor]) -> dict[str, float]:
+        """The losses as numbers. Raises BadInput when one is not finite, which names the first such step."""
+        if is_finite(losses):
+            return {name: float(x) for name, x in losses.items()}
+        step, earlier, faces = next(recent for recent in self.recent if not is_finite(recent[1]))
+        values = {name: float(x) for name, x in earlier.items() if not math.isfinite(x)}
+        (name, value), *others = values.items()
+        words = [f"loss {name} is {value} at step {step}"]
+        if others:
+            words.append(f"not finite either: {', '.join(name for name, _ in others)}")
+        if faces is not None:
+            words.append(f"the batch: faces {', '.join(map(str, devices.numbers_of(faces)))}")
+        words.append(checkpoints.last_good(self.run / "checkpoints", self.saved_step))
+        raise BadInput(
+            f"{'; '.join(words)}. Start a new --run with a lower --learning-rate, or with --precision float32."
+        )
 
     def time_to_save(self) -> bool:
         """True every ten minutes."""
@@ -83,9 +94,14 @@ class Progress:
     def show_grid(self, epoch: int, step: int, picture: np.ndarray) -> None:
         """Write an epoch's grid, (H, W, 3) uint8, to run/grids and to TensorBoard."""
         (self.run / "grids").mkdir(exist_ok=True)
-        pictures.save_png(self.run / "grids" / f"epoch_{epoch:04d}.png", picture)
+        text = pictures.synthetic(self.run.resolve().name, step)
+        pictures.save_png(self.run / "grids" / f"epoch_{epoch:04d}.png", picture, text)
         with self.writer.as_default(step):
             tf.summary.image("faces", picture[None])
+
+
+def is_finite(losses: dict[str, tf.Tensor]) -> bool:
+    return all(math.isfinite(x) for x in losses.values())
 
 
 def file_writer(logs: Path) -> tf.summary.SummaryWriter:

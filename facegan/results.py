@@ -15,6 +15,7 @@ from string import Template
 from typing import NamedTuple
 
 import numpy as np
+from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from facegan import files, picture_files, pictures, prepared
@@ -42,6 +43,15 @@ RESULTS = {
 """What results.json holds (files.fault)."""
 
 
+GENERATED = {"rec", "man"}
+"""Names of the pictures that a generator painted."""
+
+
+def synthetic(about: dict) -> PngInfo:
+    """What a PNG of generated faces says: about as in results.json."""
+    return pictures.synthetic(Path(about.get("run", about["script"])).name, about["step"])
+
+
 # --- write ------------------------------------------------------------------------------------------------------------
 
 
@@ -56,6 +66,7 @@ class ResultsWriter:
         also: not in the grid."""
         self.out, self.about, self.labels, self.kinds = out, about, labels, labels | (also or {})
         self.title = f"{about['script'].removesuffix('.py')}, {about['split']} faces, step {about['step']}"
+        self.text = synthetic(about)
         self.rows, self.columns = [], []
         places = np.linspace(0, len(numbers) - 1, min(self.GRID_COLUMNS, len(numbers))).astype(int)
         self.in_grid = set(numbers[places].tolist())
@@ -74,7 +85,8 @@ class ResultsWriter:
             self.rows.append({name: column[i].item() for name, column in about.items()})
             k = self.rows[-1]["k"]
             for name in self.kinds:
-                pictures.save_png(self.out / f"{k}_{name}.png", batch[name][i])
+                text = self.text if name in GENERATED else None
+                pictures.save_png(self.out / f"{k}_{name}.png", batch[name][i], text)
             if k in self.in_grid:
                 self.columns.append((str(k), {name: batch[name][i] for name in self.labels}))
             self.bar.update()
@@ -93,7 +105,8 @@ class ResultsWriter:
         files.write_csv(self.out / "results.csv", self.rows)
         write_page(self.out / "index.html", self.title, self.rows, dict(reversed(self.kinds.items())))
         grid = {label: np.stack([column[name] for _, column in self.columns]) for name, label in self.labels.items()}
-        pictures.save_png(self.out / "grid.png", pictures.grid(grid, [k for k, _ in self.columns]))
+        text = self.text if GENERATED & set(self.labels) else None
+        pictures.save_png(self.out / "grid.png", pictures.grid(grid, [k for k, _ in self.columns]), text)
         about = {**self.about, "faces": len(self.rows)}
         files.write_text(self.out / "results.json", json.dumps(about, indent=2) + "\n")
         scores = [name for name, x in self.rows[0].items() if isinstance(x, float)]
@@ -146,7 +159,7 @@ def read_results(folder: Path, data: Path | None) -> Results:
         raise BadInput(f"{folder} holds maps that parse_face.py found and scored itself: see scores.md there.")
     data, source = data or Path(about["data"]), about["source"]
     k, map_k = read_numbers(folder / "results.csv", about)
-    if other := files.difference(source, prepared.describe(data)):
+    if other := files.difference(*map(prepared.settings, (source, prepared.describe(data)))):
         raise BadInput(f"{folder} was painted from another folder than {data} ({other}): see --data.")
     if len(k) < 2:
         raise BadInput(f"{folder} has {len(k)} face: scores of a set need at least two, better hundreds.")

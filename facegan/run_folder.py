@@ -164,7 +164,7 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, n
     source = prepared.describe(args.data)
     if has_checkpoint(args.run) and path.exists():
         before, trains = read_record(path, SPLIT), args.train or args.dry_run
-        if trains and (other := files.difference(before["source"], source)):
+        if trains and (other := files.difference(*map(prepared.settings, (before["source"], source)))):
             raise BadInput(
                 f"{args.run} was not trained on what {args.data} is ({other}): name a new folder with --run, or the "
                 "folder it was trained on with --data."
@@ -174,14 +174,19 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, n
                 f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
                 f"({len(train_numbers)}): name a new folder with --run, or bring the samples back."
             )
+        if trains and not has_photographs(args.data, before):
+            raise BadInput(
+                f"{args.run} was trained on photographs from {brief(before['source']['source'])}, but {args.data} has "
+                f"others, from {source['source']}: name a new folder with --run, or the folder it was trained on with "
+                "--data." + ("" if "train_photos" in before else KNOWN_BY_PLACE)
+            )
         regions_before, regions = (x.get("regions", "overlapping") for x in (before["source"], source))
         if regions_before != regions:
             raise BadInput(
                 f"{args.run} was trained on {brief(regions_before)} regions, {args.data} has {regions} ones: name a "
                 "folder prepared with the same --regions."
             )
-        same_faces = before["source"]["source"] == source["source"]  # in whatever layout or size they are prepared
-        leaked = set(test_numbers) & set(before["train"]) if same_faces else ()
+        leaked = trained_faces(args.data, before, test_numbers)
         if leaked:
             raise BadInput(
                 f"{args.run} was trained on {len(leaked)} of what are test faces in {args.data} now "
@@ -194,6 +199,31 @@ def parts_to_test(args: TrainingArgs, train_numbers: np.ndarray, test_numbers: n
     """The numbers of the faces that --split names, those that train and those that test apart."""
     parts = {"train": train_numbers, "test": test_numbers}
     return list(parts.values()) if args.split == "all" else [parts[args.split]]
+
+
+KNOWN_BY_PLACE = (
+    " This run began before checksums of photographs were recorded, so only its place tells a dataset: if it only "
+    "moved, write the place that it had into prepared.json."
+)
+
+
+def has_photographs(data: Path, split: dict) -> bool:
+    """Whether a folder's training photographs, of up to 64 faces, are those of split.json, wherever it lies."""
+    numbers, photos = split["train"], split.get("train_photos")
+    if photos is None:
+        return split["source"]["source"] == prepared.describe(data)["source"]
+    places = np.linspace(0, len(numbers) - 1, min(64, len(numbers))).astype(int)
+    return all(prepared.photo_crc(data, numbers[i]) == photos[i] for i in places)
+
+
+def trained_faces(data: Path, split: dict, test_numbers: list[int]) -> list[int]:
+    """The test faces of a folder that trained by split.json: those of the same number and the same dataset, in whatever
+    layout or size it is prepared, or of the same photograph."""
+    common = sorted(set(test_numbers) & set(split["train"]))
+    if split["source"]["source"] == prepared.describe(data)["source"]:
+        return common
+    photos = dict(zip(split["train"], split.get("train_photos", ()), strict=False))
+    return [k for k in common if k in photos and prepared.photo_crc(data, k) == photos[k]]
 
 
 def steps_of_an_epoch(args: TrainingArgs, faces: int) -> int:

@@ -2,6 +2,7 @@
 
 server.py        listen at an address, serve until Ctrl-C
 routes.py        what can be asked of the server, how large and how slow it may be
+turns.py         who is served when many ask
 guard.py         whose requests are answered, and what the browser is told not to do
 answers.py       what the server answers for an edit, an upload, a face; no HTTP
 upload_store.py  what was uploaded, in memory, by session

@@ -12,13 +12,13 @@ import hashlib
 import re
 import secrets
 import tempfile
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from facegan import prepared
 from facegan.editor import editing, uploads, wire
@@ -45,6 +45,8 @@ class Setup:
     first: int | None
     """the face to open with; None: the one that this browser had open last"""
     title: str
+    text: PngInfo
+    """what a result says of itself: pictures.synthetic()"""
     paint: Callable[[Edit], np.ndarray]
     """what the generator makes of an edit, (S, S, 3) in 0..1"""
     own_photo: Callable[[bytes, str, bool], tuple[Face, str]]
@@ -63,7 +65,6 @@ class Answers:
         self.number_set = set(self.numbers)
         self.read_face = functools.lru_cache(32)(functools.partial(editing.read_face, setup.data))
         self.thumbnail = functools.lru_cache(2048)(self.thumbnail)
-        self.one_upload = threading.Lock()  # pictures are large while they are decoded
 
     # --- faces --------------------------------------------------------------------------------------------------------
 
@@ -173,11 +174,10 @@ class Answers:
 
     def upload(self, session: str, kind: str, content: bytes, name: str, aligned: bool) -> dict:
         """Keep an own photograph or a label map; the name by which to ask for it, and a note on it."""
-        with self.one_upload:
-            if kind == "photo":
-                upload, note = self.setup.own_photo(content, name, aligned)
-            else:
-                upload, note = self.setup.own_map(uploads.label_map(content, name)), ""
+        if kind == "photo":
+            upload, note = self.setup.own_photo(content, name, aligned)
+        else:
+            upload, note = self.setup.own_map(uploads.label_map(content, name)), ""
         return {"name": self.store.add(session, upload, kind.encode() + bytes([aligned]) + content), "note": note}
 
     def download(self, session: str, what: str, message: dict) -> tuple[bytes, str]:
@@ -189,7 +189,7 @@ class Answers:
             return wire.encode(editing.colored(edit), "PNG"), f"{stem}_map_colors.png"
         picture = self.paint(session, message)
         if what == "result":
-            return wire.encode(picture, "PNG"), f"{stem}_edited.png"
+            return wire.encode(picture, "PNG", pnginfo=self.setup.text), f"{stem}_edited.png"
         with tempfile.TemporaryDirectory() as folder:
             prepared.write_npz(Path(folder) / "face.npz", stored=("Image",), **editing.sample(edit, picture))
             return (Path(folder) / "face.npz").read_bytes(), f"{stem}_edited.npz"

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from starlette.routing import Route
 from facegan.editor import uploads, wire
 from facegan.editor.answers import DOWNLOADS, Answers, Setup
 from facegan.editor.guard import Guard
+from facegan.editor.turns import Busy, Room, Turns
 from facegan.editor.upload_store import Gone, UploadStore
 from facegan.errors import BadInput
 
@@ -28,8 +30,12 @@ MAX_EDIT = 3_000_000
 """Bytes of an edit: a grid of 512 x 512 in which no pixel is like its neighbour takes 1.1 MB."""
 EDIT_SECONDS, UPLOAD_SECONDS = 30, 120
 """How long an edit and an upload may take to come."""
+EDIT_BYTES, UPLOAD_BYTES = 100_000_000, 100_000_000
+"""Memory for those that come or wait."""
 EDITS, UPLOADS = 16, 4
-"""How many of them are read and worked on at a time; others wait, unread, so that memory is bounded."""
+"""How many of them are worked on at a time; others wait."""
+EDITS_OF_ONE, UPLOADS_OF_ONE = 4, 2
+"""How many of one session."""
 FORGET_SECONDS = 60
 """How often uploads that lie idle are looked for."""
 
@@ -37,26 +43,8 @@ FORGET_SECONDS = 60
 # --- what a request brings --------------------------------------------------------------------------------------------
 
 
-async def body(request: Request, limit: int, seconds: float, name: str) -> bytes:
-    """A request's content. Raises BadInput as soon as it is more than limit bytes, or takes more than some seconds."""
-    try:
-        return await asyncio.wait_for(read_body(request, limit, name), seconds)
-    except asyncio.TimeoutError:  # in Python 3.10 it is not yet TimeoutError
-        raise BadInput(f"{name} came too slowly: try again.") from None
-
-
-async def read_body(request: Request, limit: int, name: str) -> bytes:
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > limit:
-            raise BadInput(f"{name} is larger than {limit // 10**6} MB: save it smaller.")
-    return bytes(content)
-
-
-async def message_of(request: Request) -> dict:
+def edit_of(content: bytes) -> dict:
     """The edit that a request brings, as parsed JSON. Raises BadInput."""
-    content = await body(request, MAX_EDIT, EDIT_SECONDS, "the edit")
     try:
         message = json.loads(content)
     except (ValueError, RecursionError):
@@ -85,11 +73,12 @@ def number_of(text: str) -> int:
 
 
 class Routes:
-    """One method for each route. Edits and uploads are read and worked on while they hold a slot."""
+    """One method for each route. Edits and uploads are read first; then they wait for their turn."""
 
     def __init__(self, answers: Answers):
         self.answers = answers
-        self.edit_slots, self.upload_slots = asyncio.Semaphore(EDITS), asyncio.Semaphore(UPLOADS)
+        self.edit_room, self.upload_room = Room(EDIT_BYTES), Room(UPLOAD_BYTES)
+        self.edit_turns, self.upload_turns = Turns(EDITS, EDITS_OF_ONE), Turns(UPLOADS, UPLOADS_OF_ONE)
         self.files = {path.name: path.read_bytes() for path in PAGE_FILES.iterdir() if path.suffix in MEDIA_TYPES}
 
     def table(self) -> list[Route]:
@@ -126,17 +115,23 @@ class Routes:
     def show(self, request: Request) -> Response:
         return JSONResponse(self.answers.show(session_of(request), request.path_params["name"]))
 
-    async def paint(self, request: Request) -> Response:
+    @contextlib.asynccontextmanager
+    async def edit_in_turn(self, request: Request) -> AsyncIterator[tuple[str, dict]]:
+        """The session and the edit of a request, once it is its turn."""
         session = session_of(request)
-        async with self.edit_slots:
-            picture = await run_in_threadpool(self.answers.paint, session, await message_of(request))
-            content = await run_in_threadpool(wire.quick_png, picture)
+        body = self.edit_room.body(request, MAX_EDIT, EDIT_SECONDS, "the edit")
+        async with body as content, self.edit_turns.turn(session):
+            yield session, edit_of(content)
+
+    async def paint(self, request: Request) -> Response:
+        async with self.edit_in_turn(request) as (session, message):
+            picture = await run_in_threadpool(self.answers.paint, session, message)
+            content = await run_in_threadpool(wire.quick_png, picture, self.answers.setup.text)
         return Response(content, media_type="image/png", headers={"cache-control": "no-store"})
 
     async def borrow(self, request: Request) -> Response:
-        session = session_of(request)
-        async with self.edit_slots:
-            return JSONResponse(await run_in_threadpool(self.answers.borrow, session, await message_of(request)))
+        async with self.edit_in_turn(request) as (session, message):
+            return JSONResponse(await run_in_threadpool(self.answers.borrow, session, message))
 
     async def upload(self, request: Request) -> Response:
         session, kind = session_of(request), request.path_params["kind"]
@@ -144,16 +139,16 @@ class Routes:
             raise BadInput(f"cannot upload a {kind}.")
         name = re.sub(r"[^\w .()-]", "_", Path(request.query_params.get("name", "")).name)[:80] or "the file"
         aligned = request.query_params.get("aligned") == "true"
-        async with self.upload_slots:
-            content = await body(request, uploads.MAX_BYTES, UPLOAD_SECONDS, name)
-            return JSONResponse(await run_in_threadpool(self.answers.upload, session, kind, content, name, aligned))
+        body = self.upload_room.body(request, uploads.MAX_BYTES, UPLOAD_SECONDS, name)
+        async with body as content, self.upload_turns.turn(session):
+            answer = await run_in_threadpool(self.answers.upload, session, kind, content, name, aligned)
+        return JSONResponse(answer)
 
     async def download(self, request: Request) -> Response:
-        session, what = session_of(request), request.path_params["what"]
+        what = request.path_params["what"]
         if what not in DOWNLOADS:
             raise BadInput(f"cannot download {what}.")
-        async with self.edit_slots:
-            message = await message_of(request)
+        async with self.edit_in_turn(request) as (session, message):
             content, name = await run_in_threadpool(self.answers.download, session, what, message)
         return Response(content, media_type="application/octet-stream", headers={"x-name": name})
 
@@ -162,7 +157,8 @@ class Routes:
 
 
 async def say_what_is_wrong(request: Request, error: BadInput) -> Response:
-    return JSONResponse({"error": str(error)}, 410 if isinstance(error, Gone) else 400)
+    status = {Gone: 410, Busy: 503}.get(type(error), 400)
+    return JSONResponse({"error": str(error)}, status)
 
 
 async def say_http_error(request: Request, error: HTTPException) -> Response:

@@ -1,5 +1,6 @@
 """Pictures that somebody hands in: limits that hold before anything is decoded, own photographs, label maps."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from facegan.errors import BadInput
 
 MAX_BYTES = 20_000_000
 """Largest file that is taken; pixels are bounded for every picture, picture_files.MAX_PIXELS."""
+
+ONE_DECODER = threading.Lock()
+"""A picture is largest while it is decoded. Nothing slow, such as the search of a face, may hold it."""
 
 COLOR_LABEL = {tuple(color): label for label, color in enumerate(regions.LABEL_COLORS.tolist())}
 
@@ -25,7 +29,8 @@ def photo(content: bytes, name: str, aligned: bool) -> tuple[np.ndarray, str]:
     aligned: the photograph is square and cut so already. Raises BadInput when it cannot be used or shows no face.
     """
     picture_files.check_bytes(len(content), name, MAX_BYTES)
-    picture = picture_files.read_photo(content, name)
+    with ONE_DECODER:
+        picture = picture_files.read_photo(content, name)
     side = regions.MASK_SIZE
     if aligned:
         height, width, _ = picture.shape
@@ -56,7 +61,8 @@ def label_map(content: bytes, name: str) -> np.ndarray:
     if width != height:
         raise BadInput(f"{name} is {width} x {height}: a label map is square.")
     side = regions.MASK_SIZE
-    picture = picture_files.decode(header).resize((side, side), Image.Resampling.NEAREST)
+    with ONE_DECODER:
+        picture = picture_files.decode(header).resize((side, side), Image.Resampling.NEAREST)
     picture_files.check_opaque(picture, name)
     if picture.mode == "L":
         ids = np.asarray(picture)

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from facegan.editor import editing
 
@@ -40,6 +41,6 @@ def encode(picture: np.ndarray, form: str, **options) -> bytes:
     return file.getvalue()
 
 
-def quick_png(picture: np.ndarray) -> bytes:
+def quick_png(picture: np.ndarray, text: PngInfo | None = None) -> bytes:
     """Fast rather than small: for a picture that is looked at once."""
-    return encode(picture, "PNG", compress_level=1)
+    return encode(picture, "PNG", compress_level=1, pnginfo=text)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from facegan import files, pictures
 from facegan.evaluation import metrics
 from facegan.evaluation.batches import read_face, read_sample
-from facegan.results import Results
+from facegan.results import Results, synthetic
 
 SAME_PERSON = 0.6
 """dlib's threshold."""
@@ -160,7 +160,8 @@ def draw_extremes(out: Path, results: Results, faces: dict[str, np.ndarray]) -> 
             rows = extreme_rows(results, kind, places)
             rows = {f"{which} by\n{by}:\n{label}" if label == "photo" else label: rows[label] for label in rows}
             captions = [f"{k}: {x:.3f}" for k, x in zip(results.k[places], column[places], strict=True)]
-            pictures.save_png(out / f"{which}_{SHOWN}_{kind}.png", pictures.grid(rows, captions))
+            path, text = out / f"{which}_{SHOWN}_{kind}.png", synthetic(results.about)
+            pictures.save_png(path, pictures.grid(rows, captions), text)
 
 
 def extreme_rows(results: Results, kind: str, places: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """What can be asked of the server, how large and how slow it may be."""
 
+import io
 import json
 import threading
 import time
@@ -9,6 +10,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("starlette", reason="the page needs requirements-edit.txt")
 pytest.importorskip("uvicorn", reason="the page needs requirements-edit.txt")
@@ -166,3 +168,15 @@ def test_what_is_no_json_object_is_refused_with_a_sentence(served, content):
 def test_what_there_is_not_to_upload_or_download_is_said(served):
     assert ask(served, "/editor/upload/film", b"").error == "cannot upload a film."
     assert ask(served, "/editor/download/face", message()).error == "cannot download face."
+
+
+def test_what_the_generator_paints_says_that_it_is_synthetic(served):
+    changed = message(colors=["#ff0000"] + [None] * 6)
+    for path in ("paint", "download/result"):
+        answer = ask(served, f"/editor/{path}", changed)
+        assert answer.status == 200
+        text = Image.open(io.BytesIO(answer.content)).text
+        assert "not a photograph" in text["Synthetic"]
+        assert (text["Run"], text["Step"]) == ("run", "12")
+    maps = ask(served, "/editor/download/map", changed)
+    assert Image.open(io.BytesIO(maps.content)).text == {}

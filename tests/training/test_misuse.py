@@ -15,6 +15,7 @@ import tensorflow as tf
 import pix2pix
 from facegan import files, pipeline
 from facegan.errors import BadInput
+from facegan.progress import Progress
 from outcomes import TINY, contents, refusal
 from three_scripts import SCRIPTS
 
@@ -169,7 +170,38 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(prepared_64,
     flags = ("--data", prepared_64, "--run", tmp_path / "run", *TINY)
     sentence = refusal(call(pix2pix, "--train", *flags))
     assert re.search(r"loss g is nan at step 6; .* last good state.*--learning-rate.*--precision float32", sentence)
+    assert "not finite either: d, gan, l1" in sentence
+    assert "checkpoints keeps the last good state, of step 4." in sentence
+    faces = [int(k) for k in re.search(r"the batch: faces (\d+), (\d+);", sentence).groups()]
+    numbers = np.arange(8)  # that train, two a batch; step 6 is the second of the second epoch
+    args, context = pix2pix.Args(size=64, batch_size=2), tf.distribute.InputContext()
+    batches = pix2pix.training_batches(args, Numbers(), numbers, numbers, 1, 1, context)
+    assert faces == next(iter(batches))["k"].numpy().tolist()
     assert weights(tmp_path / "run")["step"] == 4
+
+
+class Numbers:
+    """Records without content: which faces a batch has."""
+
+    def read(self, k):
+        return {"image": tf.zeros((1, 1, 3), tf.uint8), "bits": tf.zeros((1, 1), tf.uint8)}
+
+
+def test_the_first_step_that_is_not_finite_is_named_though_losses_are_fetched_later(tmp_path):
+    sentence = r"^loss l1 is nan at step 47; the batch: faces 47, 1; .* the last good state, of step 44\."
+    with Progress(tmp_path, step=40, last=100, batch_size=2) as progress:
+        progress.saved_step = 44
+        for step in range(41, 60):
+            losses = {"d": tf.constant(1.0), "l1": tf.constant(np.nan if step >= 47 else 1.0)}
+            progress.update(step, losses, faces=tf.constant([step, 1]))
+        with pytest.raises(BadInput, match=sentence):
+            progress.update(60, losses, faces=tf.constant([60, 1]))
+
+
+def test_before_a_checkpoint_there_is_no_state_to_name(tmp_path):
+    sentence = r"loss l1 is inf at step 1; .*checkpoints keeps no state from before\. Start"
+    with Progress(tmp_path, step=0, last=100, batch_size=2) as progress, pytest.raises(BadInput, match=sentence):
+        progress.update(1, {"l1": tf.constant(np.inf)}, log=True)
 
 
 def test_a_weight_that_is_not_finite_is_never_saved(tmp_path, weights):
@@ -178,7 +210,7 @@ def test_a_weight_that_is_not_finite_is_never_saved(tmp_path, weights):
     state.checkpoints.save(1)
     bias = state.generator.trainable_variables[1]
     bias.assign(np.full(bias.shape, np.nan))
-    with pytest.raises(BadInput, match=r"generator is not finite at step 2"):
+    with pytest.raises(BadInput, match=r"generator is not finite at step 2 .* good state, of step 1\."):
         state.checkpoints.save(2)
     assert weights(tmp_path)["step"] == 1
 
