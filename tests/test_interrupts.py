@@ -13,11 +13,15 @@ from facegan import cli
 from facegan.errors import BadInput, printable
 
 
+def hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where pytest runs behind an "&"
+
+
 def started(root, *command, **options) -> subprocess.Popen:
-    """A script of the repository in a process of its own."""
-    command = [sys.executable, str(root / command[0]), *map(str, command[1:])]
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) | options
-    return subprocess.Popen(command, cwd=root, **pipes)
+    """Python in a process of its own, with a script of the repository or -c and a program."""
+    first = command[0] if command[0] == "-c" else root / command[0]
+    options = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c) | options
+    return subprocess.Popen([sys.executable, *map(str, (first, *command[1:]))], cwd=root, **options)
 
 
 def interrupted(process: subprocess.Popen, moments) -> tuple[int, list[str]]:
@@ -73,9 +77,7 @@ cli.run(main)
 @pytest.mark.parametrize("moments", [[0], [0, 0.1], [0, 0.1, 0.1], [0, 0.001, 0.001], [0] * 20], ids=str)
 def test_ctrl_c_again_and_again_is_one_line(moments, root):
     program = WORKS.format(script=str(root / "pix2pix.py"), root=str(root))
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = started(root, "-c", program)
     assert process.stdout.readline() == "begun\n"
     status, lines = interrupted(process, moments)
     assert status == 130

@@ -204,7 +204,7 @@ DERIVED = ("color_masks", "face_ids")
 TOMORROW, LONG_AGO = time.time() + 86_400, 1e6
 
 
-@pytest.mark.parametrize("date", [TOMORROW, LONG_AGO])
+@pytest.mark.parametrize("date", [TOMORROW, LONG_AGO], ids=["tomorrow", "long ago"])
 def test_a_date_makes_nothing_stale(folder, date):
     """A sample dated tomorrow, a folder copied without dates."""
     for path in folder.glob("samples/*"):
@@ -214,7 +214,7 @@ def test_a_date_makes_nothing_stale(folder, date):
     assert prepared.complete_indices(folder) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("date", [TOMORROW, LONG_AGO])
+@pytest.mark.parametrize("date", [TOMORROW, LONG_AGO], ids=["tomorrow", "long ago"])
 def test_another_face_is_noticed_whatever_its_date(folder, date):
     """As by a clock that was set back."""
     write_sample(folder, 1, 200)
