@@ -202,7 +202,7 @@ def test_a_name_that_is_not_utf8_is_reported_escaped(folder):
     """The names of files come as the system stores them."""
     assert run(folder, "bad \udcff.jpg", "done") == 1
     assert stems(folder) == ["1"]
-    assert report(folder)[0][2] == "0 of \\udcff.jpg is bad"
+    assert report(folder)[0][2] == "0 of\\n\\udcff.jpg is bad\\x00"
 
 
 def full_disk(task: str, folder) -> str:
