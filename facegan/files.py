@@ -1,4 +1,4 @@
-"""Files: atomic writes, locks, leftovers, checksums, and the .json that says how a folder was made."""
+"""Files: atomic writes, locks, leftovers, checksums, and the readers of .json and .csv records."""
 
 import csv
 import errno

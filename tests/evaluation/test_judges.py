@@ -282,7 +282,7 @@ def test_the_parser_knows_the_photographs_it_was_trained_on_in_another_folder(pa
 @pytest.mark.parametrize("content", ["{}", '{"source": "/raw", "train": []}'])
 def test_a_damaged_record_of_the_parser_is_a_sentence(content, parser):
     files.write_text(parser / "split.json", content)
-    with pytest.raises(BadInput, match=r"split.json is damaged .*train the parser again"):
+    with pytest.raises(BadInput, match=r"split.json is damaged .*bring the file back"):
         judges.load_parser(parser, 16, {"source": "/raw"}, {2: 22})
 
 
