@@ -81,10 +81,10 @@ def restore(folder: Path) -> Run:
     if name not in SCRIPTS:
         raise BadInput(f"{folder} was trained by {name}, which has no generator: name a run of {', '.join(SCRIPTS)}.")
     script = importlib.import_module(Path(name).stem)
+    flags = run_folder.with_paths(script.Args, flags, folder)
+    run_folder.check_complete(script.Args, flags, folder)
     try:
-        args = script.Args(
-            **{**run_folder.with_paths(script.Args, flags, folder), "run": folder, "batch_statistics": False}
-        )
+        args = script.Args(**{**flags, "run": folder, "batch_statistics": False})
         generator = script.Generator(args)
     except (TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{folder / 'args.json'} is of another version ({error}): train into a new --run.") from None

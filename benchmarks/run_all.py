@@ -34,7 +34,7 @@ SECTIONS = {
     ],
     "Profile": ["profile_step.py"],
     "Inference": ["inference.py"],
-    "Inference, as --test paints": ["inference.py", "--batch-size", "16", "--size", "128", "--rounds", "5"],
+    "Painting as --test does": ["inference.py", "--batch-size", "16", "--size", "128", "--rounds", "5"],
     "Input": ["input_pipeline.py"],
     "Preprocessing": ["preprocess.py"],
     "Editor": ["edit_latency.py"],

@@ -78,7 +78,8 @@ def claim_folder(out: Path, seed: int) -> None:
 
 def write_index(out: Path, seed: int) -> None:
     """index.csv: a line for every complete picture, in the order of k. The facts follow from seed and k alone."""
-    rows = [{"k": k, **drawing.facts(seed, k)} for k in sorted(celebamask.numbered(out / celebamask.PHOTOS, ".jpg"))]
+    photos = celebamask.numbered(out / celebamask.PHOTOS, ".jpg", refusals={})  # what is not ours is no concern here
+    rows = [{"k": k, **drawing.facts(seed, k)} for k in sorted(photos)]
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0] if rows else ["k", "person"], lineterminator="\n")
     writer.writeheader()

@@ -76,6 +76,7 @@ def parse(args_type, published: dict, description: str):
     if args.test and not (args.train or recorded):
         raise BadInput(f"no trained run in {args.run}: train first, with --train, or name one with --run.")
     recorded = with_paths(args_type, recorded, args.run)
+    check_complete(args_type, recorded, args.run)
     default = args_type(**(recorded or (published if args.published else {})))
     args = cli.parse(args_type, default=default, description=description)
     flags.check_bounds(args)
@@ -101,13 +102,18 @@ def recorded_flags(run: Path) -> dict:
 
 def with_paths(args_type: type, recorded: dict, run: Path) -> dict:
     """The recorded flags of a run with their paths as Path. Raises BadInput for a flag that does not exist, or has a
-    value that it cannot have, and when the run was trained before a flag existed: nobody knows its value."""
+    value that it cannot have."""
     for name, value in recorded.items():
         if not flags.fits(args_type, name, value):
             raise BadInput(
                 f"{run / 'args.json'} is damaged or of another version ({brief(name)} is {files.in_words(value)}): "
                 "bring it back as it was, or train into a new --run; what was trained is kept."
             )
+    return recorded | {name: Path(recorded[name]) for name in flags.paths(args_type) & set(recorded)}
+
+
+def check_complete(args_type: type, recorded: dict, run: Path) -> None:
+    """Raise BadInput when a run was trained before a flag existed: nobody knows which value it would have."""
     once = flags.of_kind(args_type, Kind.CALL)
     missing = [field.name for field in dataclasses.fields(args_type) if field.name not in once | set(recorded)]
     if recorded and missing:
@@ -115,7 +121,6 @@ def with_paths(args_type: type, recorded: dict, run: Path) -> dict:
             f"{run} was trained before --{missing[0].replace('_', '-')} existed: to go on, check out a commit that "
             f"{run / 'starts.json'} names; or train into a new --run."
         )
-    return recorded | {name: Path(recorded[name]) for name in flags.paths(args_type) & set(recorded)}
 
 
 def has_checkpoint(run: Path) -> bool:
