@@ -144,7 +144,7 @@ def read_photo(path: Path | None, size: int) -> np.ndarray:
     width, height = header.picture.size
     if width != height or width < size:
         raise BadInput(f"{path.name} is {width} x {height}; expected a square photo of at least {size} x {size}")
-    turn = picture_files.orientation(picture_files.decode(header))
+    turn = picture_files.orientation(picture_files.decode(header), header.name)
     if turn != 1:  # its masks may have been drawn on either
         raise BadInput(f"{path.name} is turned by its EXIF block (orientation {turn}); save it as its masks lie")
     return picture_files.to_rgb(header)

@@ -7,9 +7,10 @@ is said at to_rgb().
 import io
 import os
 import stat
+import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,9 @@ MAX_BYTES, MAX_PIXELS, MAX_WEBP_PIXELS = 200_000_000, 50_000_000, 25_000_000
 
 SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "WEBP": b"RIFF"}
 """How a file of each format begins. Few decoders are few ways in."""
+
+DAMAGED_EXIF = "{} has a damaged EXIF block, so which side is up is not known: save it without that block"
+warnings.filterwarnings("error", category=UserWarning, module=r"PIL\.TiffImagePlugin")  # it reads EXIF blocks
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns or raises by another number: open_header() has ours
 
@@ -112,6 +116,8 @@ def errors_as_sentences(name: str) -> Iterator[None]:
         raise
     except MemoryError:
         raise BadInput(f"{name} takes more memory than there is: save it smaller") from None
+    except UserWarning:  # an error by the filter above
+        raise BadInput(DAMAGED_EXIF.format(name)) from None
     except UnidentifiedImageError:  # its words hold an address
         raise BadInput(f"{name} is damaged: its header cannot be read") from None
     except Exception as error:
@@ -183,19 +189,20 @@ def check_opaque(picture: Image.Image, name: str) -> None:
 def read_photo(content: bytes, name: str) -> np.ndarray:
     """A photograph as (H, W, 3) uint8 sRGB, upright as its EXIF block says. Raises BadInput."""
     header = open_header(content, name)
-    turn = TURNS.get(orientation(decode(header)))
+    turn = TURNS.get(orientation(decode(header), name))
     rgb = to_rgb(header)
     header.picture.close()  # a large one is not needed twice in memory
     return np.ascontiguousarray(turn(rgb)) if turn else rgb
 
 
-def orientation(picture: Image.Image) -> int:
-    """EXIF orientation 1..8 of a decoded picture; 1, upright, where nothing readable says otherwise."""
-    with suppress(Exception):  # Pillow promises nothing of what a damaged block raises, SyntaxError is one
+def orientation(picture: Image.Image, name: str) -> int:
+    """EXIF orientation 1..8 of a decoded picture; 1, upright, where nothing says otherwise. Raises BadInput where the
+    block is damaged, as nobody knows then which side is up."""
+    try:
         value = picture.getexif().get(ExifTags.Base.Orientation)
-        if value in range(1, 9):
-            return int(value)
-    return 1
+    except Exception:  # Pillow promises nothing of what a damaged block raises, SyntaxError is one
+        raise BadInput(DAMAGED_EXIF.format(name)) from None
+    return int(value) if value in range(1, 9) else 1
 
 
 def to_rgb(header: Header) -> np.ndarray:

@@ -157,6 +157,22 @@ def test_whatever_a_decoder_raises_becomes_a_sentence(error, monkeypatch):
     assert refusal(encoded(FACE, "JPEG")) == f"3.jpg is damaged: {error.__name__}"
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("damage", ["count", "offset", "cut"])
+def test_a_damaged_exif_block_is_refused_as_nobody_knows_which_side_is_up(form, damage):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "a maker of cameras"
+    whole = exif.tobytes()
+    entry = whole.index(b"\x12\x01\x03\x00") if b"II" in whole else whole.index(b"\x01\x12\x00\x03")
+    damaged = {
+        "count": whole[: entry + 4] + b"\xff\xff\xff\x0f" + whole[entry + 8 :],
+        "offset": whole[: entry - 4] + b"\xff\xff\xff\x0f" + whole[entry:],
+        "cut": whole[: entry + 2],
+    }[damage]
+    assert "damaged EXIF block" in refusal(encoded(FACE, form, exif=damaged))
+
+
 def test_mutated_pictures_are_read_or_refused():
     rng = np.random.default_rng(1)
     exif = Image.Exif()
