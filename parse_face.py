@@ -266,13 +266,13 @@ def train(args: Args) -> None:
             epoch_batches = partial(training_batches, args, records, train_numbers, epoch, first_step)
             for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
                 losses = train_step(batch, tf.constant(training.step))
-                training.finish_step(losses, batch["k"])  # counts, logs, saves
-                if training.saved:
+                training.finish_step(losses, batch["k"])  # counts, logs
+                if training.epoch_ended and devices.is_chief():
+                    training.show(grid(parse(state.average, grid_batch), captions))
+                if training.save_in_time():
                     write_parser(args.run, whole, state.average)
                 if training.stopped:
                     break
-            if training.epoch_ended and devices.is_chief():
-                training.show(grid(parse(state.average, grid_batch), captions))
         # a kill may have come between a checkpoint and this
         if devices.is_chief() and not has_weights(args.run, state.average.get_weights()):
             write_parser(args.run, whole, state.average)

@@ -382,11 +382,12 @@ def train(args: Args) -> None:
             epoch_batches = partial(training_batches, args, records, train_numbers, pool, epoch, first_step)
             for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
                 losses = train_step(batch, tf.constant(training.step))
-                training.finish_step(losses, batch["k"])  # counts, logs, saves
+                training.finish_step(losses, batch["k"])  # counts, logs
+                if training.epoch_ended and devices.is_chief():
+                    training.show(grid(paint(args, state.average, grid_batch), captions))
+                training.save_in_time()
                 if training.stopped:
                     break
-            if training.epoch_ended and devices.is_chief():
-                training.show(grid(paint(args, state.average, grid_batch), captions))
 
 
 def make_grid_batch(records, faces: list[np.ndarray]) -> dict:

@@ -24,13 +24,13 @@ def hold_run(args: TrainingArgs, train_numbers: np.ndarray, test_numbers: np.nda
 
 
 class Training:
-    """step: how many steps are done. saved: whether the last one was saved. epoch_ended: whether it was the last of its
-    epoch. stopped: whether Ctrl-C or a signal asked to stop after it. It begins with resume()."""
+    """step: how many steps are done. epoch_ended: whether the last one was the last of its epoch. stopped: whether
+    Ctrl-C or a signal asked to stop after it. It begins with resume()."""
 
     def __init__(self, args: TrainingArgs, steps_of_an_epoch: int, stops: list[int], stack: ExitStack):
         self.args, self.steps_of_an_epoch, self.stops, self.stack = args, steps_of_an_epoch, stops, stack
         self.step, self.last = 0, args.epochs * steps_of_an_epoch
-        self.saved = self.epoch_ended = self.stopped = False
+        self.epoch_ended = self.stopped = False
 
     def resume(self, state: checkpoints.Checkpoints) -> None:
         """Take the newest checkpoint's values, if there is one, and go on from its step; show progress from now on."""
@@ -46,20 +46,24 @@ class Training:
                 raise KeyboardInterrupt
 
     def finish_step(self, losses: dict[str, tf.Tensor], faces: tf.Tensor) -> None:
-        """Count the step, log losses now and then, and save after an epoch or ten minutes, or when told to stop. faces:
-        the numbers of the batch's."""
+        """Count the step, and log losses now and then. faces: the numbers of the batch's."""
         self.step += 1
         self.stopped = devices.stop_agreed(self.stops, self.step)
         self.epoch_ended = self.step % self.steps_of_an_epoch == 0
         self.progress.update(self.step, losses, faces=faces, log=self.stopped or self.epoch_ended)
-        self.saved = self.stopped or self.epoch_ended or self.progress.time_to_save()
-        if self.saved:
-            self.checkpoints.save(self.step)
-            self.progress.saved_step = self.step
 
     def show(self, picture: np.ndarray) -> None:
-        """Keep an epoch's grid, (H, W, 3) uint8."""
+        """Keep an epoch's grid, (H, W, 3) uint8. This comes before save_in_time(): after a kill in between, the epoch's
+        end is trained and painted again, so that no grid is left out."""
         self.progress.show_grid(self.step // self.steps_of_an_epoch, self.step, picture)
+
+    def save_in_time(self) -> bool:
+        """Save after an epoch or ten minutes, or when told to stop; whether that was so."""
+        due = self.stopped or self.epoch_ended or self.progress.time_to_save()
+        if due:
+            self.checkpoints.save(self.step)
+            self.progress.saved_step = self.step
+        return due
 
 
 def grid_faces(train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[list[np.ndarray], list[str]]:

@@ -114,6 +114,22 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(copy, weights,
     assert not (copy / "checkpoints" / "ckpt-16_temp").exists()
 
 
+def test_an_end_of_an_epoch_that_cannot_be_saved_leaves_no_grid_out(copy, fake_step, call, monkeypatch):
+    """Whether a kill, or a full disk, comes before the checkpoint or after it, its epoch has its grid."""
+    fake_step()
+
+    def full(self, step):
+        raise BadInput("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.Checkpoints, "save", full)
+        assert refusal(call(pix2pix, "--train", "--run", copy, "--epochs", 4)) == "error: no room"
+    grid = copy / "grids" / "epoch_0004.png"
+    before = grid.read_bytes()
+    assert call(pix2pix, "--train", "--run", copy, "--epochs", 4).status == 0
+    assert grid.read_bytes() == before
+
+
 def test_a_checkpoint_that_cannot_be_read_does_not_count_as_one_of_the_newest_two(copy, fake_step, call):
     """From step 8 on, as 12 is damaged, to 10, where Ctrl-C comes: 8 must stay beside 10."""
     (newest,) = (copy / "checkpoints").glob("ckpt-12.data*")
