@@ -6,8 +6,10 @@ DEMO_DATA = data/prepared-128
 DEMO_RUN = runs/demo
 DEMO_OUT = results/demo
 DEMO_PARSER = runs/demo-parser
+LOWEST = sed -n 's/>=\([0-9.]*\).*/==\1/p' requirements.txt requirements-edit.txt requirements-export.txt \
+	requirements-eval.txt requirements-dev.txt
 
-.PHONY: demo scores edit test bench lint clean-demo
+.PHONY: demo scores edit test bench ranges audit lint clean-demo
 
 demo: $(DEMO_OUT)/grid.png  ## sample faces -> preprocess -> train -> test: one result grid
 	@echo "The result grid:  $(DEMO_OUT)/grid.png"
@@ -25,6 +27,19 @@ test: lint  ## the whole test suite, and ruff
 
 bench: $(VENV)/dev  ## every benchmark but recipes.py, which takes hours: benchmarks/RESULTS.md
 	$(RUN) benchmarks/run_all.py
+
+ranges:  ## the test suite at the lower and at the upper end of every range, in environments of their own: an hour
+	$(PYTHON) -m venv --clear .venv-lowest && $(LOWEST) > .venv-lowest/lowest.txt
+	.venv-lowest/bin/python -m pip install --quiet -r requirements-dev.txt -c .venv-lowest/lowest.txt
+	.venv-lowest/bin/python -m pytest
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install --quiet -r requirements-dev.txt
+	.venv-newest/bin/python -m pytest
+
+audit: $(VENV)/dev  ## known security advisories of the lowest and of the installed versions
+	$(RUN) -m pip install --quiet "pip-audit>=2.9,<3"
+	$(LOWEST) > $(VENV)/lowest.txt && $(RUN) -m pip_audit --no-deps --disable-pip -r $(VENV)/lowest.txt
+	$(RUN) -m pip_audit
 
 lint: $(VENV)/dev
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .

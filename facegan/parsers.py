@@ -52,7 +52,10 @@ def check_declared(path: Path) -> None:
             raise BadInput(f"{path} is too large: at most {LARGEST_CONFIG / 1e6:.0f} MB describe a parser.")
         network = without_weights(json.loads(archive.read("config.json")))
         with archive.open("model.weights.h5") as stored, h5py.File(stored, "r") as weights:
-            saved = [item.nbytes for item in items_of(weights) if isinstance(item, h5py.Dataset)]
+            arrays = [item for item in items_of(weights) if isinstance(item, h5py.Dataset)]
+            if any(array.external or array.is_virtual for array in arrays):
+                raise BadInput(f"{path} takes weights from other files, which parse_face.py never does: {AGAIN}")
+            saved = [array.nbytes for array in arrays]
     declared = [4 * count(variable.shape) for variable in network.variables]
     outputs = [4 * count(layer.output.shape) for layer in network.layers]
     if max(sum(saved), sum(declared), *outputs) > LARGEST:

@@ -123,17 +123,22 @@ def test_a_small_file_that_declares_a_large_network_allocates_nothing(change, ru
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
 
 
-def test_a_small_file_of_large_weights_allocates_nothing(run):
-    path = run / "parser.keras"
+def rewrite_weights(path: Path, write) -> None:
+    """Put other weights, which write() writes into a HDF5 file, into a .keras file."""
     weights = io.BytesIO()
     with h5py.File(weights, "w") as file:
-        file.create_dataset("layers/conv2d/vars/0", (30_000, 30_000), "f4", chunks=(1000, 1000))  # nothing is written
+        write(file)
     with zipfile.ZipFile(path) as archive:
-        config = archive.read("config.json"), archive.read("metadata.json")
+        members = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(path, "w") as archive:
-        for name, content in zip(("config.json", "metadata.json"), config, strict=True):
+        for name, content in (members | {"model.weights.h5": weights.getvalue()}).items():
             archive.writestr(name, content)
-        archive.writestr("model.weights.h5", weights.getvalue())
+
+
+def test_a_small_file_of_large_weights_allocates_nothing(run):
+    path = run / "parser.keras"
+    shape = (30_000, 30_000)
+    rewrite_weights(path, lambda file: file.create_dataset("vars/0", shape, "f4", chunks=(1000, 1000)))  # nothing in it
     assert path.stat().st_size < 200_000
     with pytest.raises(BadInput, match=r"parser\.keras is too large: at most 1 GB"):
         parsers.load(run)
@@ -172,3 +177,33 @@ def test_reading_a_parser_draws_no_random_numbers(run):
     drawn = random.random()
     random.seed(5)
     assert random.random() == drawn
+
+
+def external(file: h5py.File, secret: Path) -> None:
+    file.create_dataset("layers/conv2d/vars/0", (1, 1, 3, 19), "f4", external=[(str(secret), 0, 228)])
+
+
+def virtual(file: h5py.File, secret: Path) -> None:
+    layout = h5py.VirtualLayout((1, 1, 3, 19), "f4")
+    layout[:] = h5py.VirtualSource(str(secret), "x", (1, 1, 3, 19))
+    file.create_virtual_dataset("layers/conv2d/vars/0", layout)
+
+
+def linked(file: h5py.File, secret: Path) -> None:
+    file["layers/conv2d/vars/0"] = h5py.ExternalLink(str(secret), "x")
+
+
+@pytest.mark.parametrize("write", [external, virtual, linked])
+def test_weights_are_never_read_from_other_files(write, run, tmp_path):
+    """A parser that somebody else made could otherwise paint with what lies on this disk."""
+    with h5py.File(tmp_path / "secret", "w") as file:
+        file["x"] = np.full((1, 1, 3, 19), 7, "f4")
+        file["bias"] = np.zeros(19, "f4")
+
+    def write_all(file):
+        write(file, tmp_path / "secret")
+        file["layers/conv2d/vars/1"] = np.zeros(19, "f4")
+
+    rewrite_weights(run / "parser.keras", write_all)
+    with pytest.raises(BadInput, match=r"parser\.keras (takes weights from other files|is damaged)"):
+        parsers.load(run)
