@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from facegan.regions import MASK_SIZE
 
 LARGEST, LARGEST_CONFIG = 10**9, 4 * 10**6
 """Bytes of a parser's weights, of what one of its layers gives for one face, and of its description."""
+warnings.filterwarnings("error", category=UserWarning, module=r"keras\.src\.saving\.saving_lib")  # of weights left out
 AGAIN = "the --train of its run writes it again."
 
 
