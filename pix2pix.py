@@ -72,6 +72,8 @@ class Args(run_folder.TrainingArgs):
     modulation: Literal["none", "code", "regions"] = "regions"
     """where colours and ID enter. code: at 1 x 1, and they scale and shift the channels of every level up; regions: the
     same, for each region apart. Published: none, at 1 x 1 only"""
+    width: Channels = 32
+    """filters of the generator's first layer; the next ones have 2, 4, 8, 8, ... times as many"""
     face_id_scale: Annotated[float, Bounds(0, 1e6)] = 24.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
     discriminator_width: Channels = 32
@@ -172,9 +174,11 @@ def masked_photograph(batch: dict, masks: tf.Tensor) -> tf.Tensor:
 
 
 def Generator(args: Args) -> keras.Model:
-    """U-Net: masks and colour map (B, S, S, 10), colours and face ID (B, 149) -> picture (B, S, S, 3) in 0..1."""
+    """U-Net: masks and colour map (B, S, S, 10), colours and face ID (B, 149) -> picture (B, S, S, 3) in 0..1.
+    W is --width."""
     levels = args.size.bit_length() - 1  # log2(S)
-    widths = [min(32 * 2**i, 256) for i in range(levels)]  # 32, 64, 128, 256, 256, ...
+    w = args.width
+    widths = [min(w * 2**i, 8 * w) for i in range(levels)]  # W, 2 W, 4 W, 8 W, 8 W, ...
     masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
     code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
 
@@ -186,17 +190,17 @@ def Generator(args: Args) -> keras.Model:
         modulation["masks"] = masks_and_colors[..., :-3]  # (B, S, S, 7)
     x, skips = masks_and_colors, []
     for i, width in enumerate(widths):
-        x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
+        x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, W) ... (B, 1, 1, 8 W)
         skips.append(x)
-    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(scaled)])  # (B, 1, 1, 405)
+    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(scaled)])  # (B, 1, 1, 8 W + 149)
     for i, skip in enumerate(reversed(skips)):
         dropout = args.dropout if i < 3 else 0.0
-        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout, **modulation)  # ... (B, S/2, S/2, 32)
-        x = layers.Concatenate()([x, skip])  # (B, 2, 2, 512) ... (B, S/2, S/2, 64)
+        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout, **modulation)  # ... (B, S/2, S/2, W)
+        x = layers.Concatenate()([x, skip])  # (B, 2, 2, 16 W) ... (B, S/2, S/2, 2 W)
     if args.full_resolution:
-        x = blocks.up(x, 32, args.norm, args.upsampling, **modulation)  # (B, S, S, 32)
-        x = layers.Concatenate()([x, masks_and_colors])  # (B, S, S, 42)
-        x = blocks.convolve(x, 32, 3)  # (B, S, S, 32)
+        x = blocks.up(x, w, args.norm, args.upsampling, **modulation)  # (B, S, S, W)
+        x = layers.Concatenate()([x, masks_and_colors])  # (B, S, S, W + 10)
+        x = blocks.convolve(x, w, 3)  # (B, S, S, W)
         x = layers.Conv2D(3, 3, padding="same", kernel_initializer=blocks.initializer())(x)  # (B, S, S, 3)
     else:
         x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)

@@ -66,6 +66,8 @@ class Args(run_folder.TrainingArgs):
     upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "blend"
     """blend: a 3 x 3 convolution, then bilinear; resize: the other way round, slower; subpixel: four channels become
     2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
+    width: Channels = 32
+    """filters of the generator's first layer; the next ones have 2, 4, 8, 8, ... times as many"""
     face_id_scale: Annotated[float, Bounds(0, 1e6)] = 24.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""
     discriminator_width = 64  # no flag: as published
@@ -168,9 +170,10 @@ def style_codes(args: Args, photo, areas):
 
 def Generator(args: Args) -> keras.Model:
     """U-Net: masks and colour map (B, S, S, 10), colours and face ID (B, 149), under --condition pair also the photo
-    (B, S, S, 3) -> picture (B, S, S, 3) in 0..1."""
+    (B, S, S, 3) -> picture (B, S, S, 3) in 0..1. W is --width."""
     levels = args.size.bit_length() - 1  # log2(S)
-    widths = [min(32 * 2**i, 256) for i in range(levels)]  # 32, 64, 128, 256, 256, ...
+    w = args.width
+    widths = [min(w * 2**i, 8 * w) for i in range(levels)]  # W, 2 W, 4 W, 8 W, 8 W, ...
     masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
     code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
 
@@ -190,17 +193,17 @@ def Generator(args: Args) -> keras.Model:
         style_map = layers.Reshape((args.size, args.size, 16))(style_map)  # each pixel shows its areas' styles
         x = layers.Concatenate()([x, style_map])  # (B, S, S, 26)
     for i, width in enumerate(widths):
-        x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, 32) ... (B, 1, 1, 256)
+        x = blocks.down(x, width, args.norm if i else "none")  # (B, S/2, S/2, W) ... (B, 1, 1, 8 W)
         skips.append(x)
-    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(code)])  # (B, 1, 1, 405 or more)
+    x = layers.Concatenate()([skips.pop(), layers.Reshape((1, 1, -1))(code)])  # (B, 1, 1, 8 W + 149 or more)
     for i, skip in enumerate(reversed(skips)):
         dropout = args.dropout if i < 3 else 0.0
-        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout)  # (B, 2, 2, 256) ... (B, S/2, S/2, 32)
-        x = layers.Concatenate()([x, skip])  # (B, 2, 2, 512) ... (B, S/2, S/2, 64)
+        x = blocks.up(x, skip.shape[-1], args.norm, args.upsampling, dropout)  # (B, 2, 2, 8 W) ... (B, S/2, S/2, W)
+        x = layers.Concatenate()([x, skip])  # (B, 2, 2, 16 W) ... (B, S/2, S/2, 2 W)
     if args.full_resolution:
-        x = blocks.up(x, 32, args.norm, args.upsampling)  # (B, S, S, 32)
-        x = layers.Concatenate()([x, masks_and_colors])  # (B, S, S, 42)
-        x = blocks.convolve(x, 32, 3)  # (B, S, S, 32)
+        x = blocks.up(x, w, args.norm, args.upsampling)  # (B, S, S, W)
+        x = layers.Concatenate()([x, masks_and_colors])  # (B, S, S, W + 10)
+        x = blocks.convolve(x, w, 3)  # (B, S, S, W)
         x = layers.Conv2D(3, 3, padding="same", kernel_initializer=blocks.initializer())(x)  # (B, S, S, 3)
     else:
         x = blocks.upsample(x, 3, args.upsampling)  # (B, S, S, 3)

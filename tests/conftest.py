@@ -27,7 +27,6 @@ os.environ.setdefault(
 )  # as facegan.devices has it, but tests import TensorFlow before that
 
 from facegan import cli, drawing, regions  # noqa: E402
-from outcomes import TINY  # noqa: E402
 
 SEED, FACES = 0, 10
 """The sample faces of the whole test run: draw_face(SEED, k) for k below FACES; three in a row are one person."""
@@ -243,16 +242,17 @@ def metrics() -> Callable[[Path], list[dict[str, float]]]:
 
 @pytest.fixture(scope="session")
 def trained(prepared_64, once, call) -> Callable[..., Trained]:
-    """trained(pix2pix): that script's --train --test with the flags TINY, every step logged, once for all tests. Read
-    only, too."""
+    """trained(pix2pix): that script's --train --test with its FLAGS, every step logged, once for all tests. Read only,
+    too."""
     from facegan.progress import Progress
+    from three_scripts import FLAGS
 
     @functools.cache
     def trained(script) -> Trained:
         def make(folder: Path) -> None:
             flags = ("--data", prepared_64, "--run", folder / "run", "--out", folder / "results", "--split", "all")
             with mock.patch.object(Progress, "LOG_STEPS", 1):
-                outcome = call(script, "--train", "--test", *flags, *TINY)
+                outcome = call(script, "--train", "--test", *flags, *FLAGS[script])
             assert outcome.status == 0, outcome.err
             (folder / "outcome.json").write_text(json.dumps(asdict(outcome)))
 

@@ -162,7 +162,7 @@ def test_xla_compiles_the_way_up_in_sixteen_bits(upsampling):
 
 def test_a_step_with_xla_learns_what_one_without_does(float64, tmp_path, prepared_64):
     """Without dropout, for which XLA draws other numbers, and of the script that is compiled in the shortest time."""
-    flags = dict(run=tmp_path, size=64, condition="map", dropout=0.0, identity=0.0, perceptual=0.0)
+    flags = dict(run=tmp_path, size=64, width=8, condition="map", dropout=0.0, identity=0.0, perceptual=0.0)
     args = {xla: pix2pix_rec.Args(**flags, xla=xla) for xla in ("on", "off")}
     records = pipeline.Records(prepared_64, np.arange(8), 64)
     batch = next(iter(pix2pix_rec.batches(records, np.arange(2), np.zeros(2, bool), 2)))

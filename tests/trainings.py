@@ -7,14 +7,13 @@ import pix2pix
 import pix2pix_rec
 import pix2pix_v2
 from compare import assert_equal_but_for_rounding, checkpoint_variables
+from outcomes import NO_FACE_NETWORK
 
-NO_FACE_NETWORK = ["--identity", "0", "--perceptual", "0"]
-"""Saves seconds of tracing where another script's training has these losses."""
 FLAGS = {
     pix2pix: ["--epochs", "2", "--modulation", "none", *NO_FACE_NETWORK],
     pix2pix_v2: ["--epochs", "1", *NO_FACE_NETWORK],
     pix2pix_rec: ["--epochs", "1", "--norm", "batch"],
-    parse_face: ["--epochs", "1", "--width", "8"],
+    parse_face: ["--epochs", "1"],
 }
 """What is trained: dropout, both kinds of normalisation and every loss are among it."""
 STEPS_OF_AN_EPOCH = 2  # four faces a batch
@@ -22,8 +21,8 @@ STEPS_OF_AN_EPOCH = 2  # four faces a batch
 
 def command_line(script, data: Path, run: Path, *flags) -> list[str]:
     """The flags of a script's training."""
-    tiny = ("--size", "64", "--batch-size", "4", "--precision", "float64", "--cache", "on")
-    return ["--train", "--data", str(data), "--run", str(run), *tiny, *FLAGS[script], *map(str, flags)]
+    tiny = ("--size", "64", "--width", "8", "--batch-size", "4", "--precision", "float64", "--cache", "on")
+    return ["--train", "--data", str(data), "--run", str(run), *tiny, *map(str, (*FLAGS[script], *flags))]
 
 
 def assert_the_same(run: Path, reference: Path, step: int) -> None:

@@ -21,6 +21,7 @@ from facegan import checkpoints
 from facegan.errors import BadInput
 from facegan.progress import Progress
 from outcomes import TINY, contents, refusal
+from three_scripts import FLAGS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -76,7 +77,7 @@ def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one
 ):
     """Ctrl-C in the middle of the third epoch."""
     run = tmp_path / "run"
-    flags = ("--train", "--data", prepared_64, "--run", run, *TINY)
+    flags = ("--train", "--data", prepared_64, "--run", run, *FLAGS[script])
     monkeypatch.setattr(Progress, "LOG_STEPS", 1)
     stopped = call_and_stop_at_step_9(call, script, *flags)
     assert (stopped.status, weights(run)["step"]) == (130, 9)
