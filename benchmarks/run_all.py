@@ -23,7 +23,7 @@ from facegan.errors import BadInput
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
-STEP = ["train_step.py", "--only"]
+STEP = ["train_step.py", "--rounds", "2", "--only"]
 SECTIONS = {
     "Training step, 128 x 128, batch 16": [*STEP, "pix2pix.py"],
     "Training step of the other two scripts, 128 x 128, batch 16": [*STEP, "pix2pix_"],

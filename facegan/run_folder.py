@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from facegan import cli, devices, files, flags, prepared
+from facegan import checkpoints, cli, devices, files, flags, prepared
 from facegan.errors import BadInput, brief
 from facegan.flags import Bounds, Kind
 
@@ -125,8 +125,7 @@ def check_complete(args_type: type, recorded: dict, run: Path) -> None:
 
 def has_checkpoint(run: Path) -> bool:
     """Whether something was trained here: there is a list of checkpoints, or a file of one though the list is gone."""
-    folder = run / "checkpoints"
-    return (folder / "checkpoint").exists() or any(path.is_file() for path in folder.glob("ckpt-*"))
+    return (run / "checkpoints" / "checkpoint").exists() or checkpoints.has_files(run / "checkpoints")
 
 
 def is_numbers(value: object) -> bool:
@@ -165,10 +164,9 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, n
     testing would judge by faces that were trained on. Testing on another dataset is free.
     """
     train_numbers, test_numbers = prepared.split(numbers)
-    path = args.run / "split.json"
     source = prepared.describe(args.data)
-    if has_checkpoint(args.run) and path.exists():
-        before, trains = read_record(path, SPLIT), args.train or args.dry_run
+    if has_checkpoint(args.run):
+        before, trains = read_record(args.run / "split.json", SPLIT), args.train or args.dry_run
         if trains and (other := files.difference(*map(prepared.settings, (before["source"], source)))):
             raise BadInput(
                 f"{args.run} was not trained on what {args.data} is ({other}): name a new folder with --run, or the "
@@ -246,7 +244,7 @@ def record(args: TrainingArgs, train_numbers: list[int], test_numbers: list[int]
     if not devices.is_chief():
         return
     args.run.mkdir(parents=True, exist_ok=True)
-    if not (has_checkpoint(args.run) and (args.run / "split.json").exists()):
+    if not has_checkpoint(args.run):
         photos = [prepared.photo_crc(args.data, k) for k in train_numbers]
         faces = {"source": prepared.describe(args.data), "train": train_numbers, "test": test_numbers}
         faces["train_photos"] = photos

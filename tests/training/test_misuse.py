@@ -141,6 +141,15 @@ def test_a_damaged_record_of_the_split_is_refused(damage, copy, call):
     )
 
 
+@pytest.mark.parametrize("step", ["--train", "--test", "--dry-run"])
+def test_without_the_record_of_the_split_nobody_knows_which_faces_trained(step, copy, tmp_path, call):
+    (copy / "split.json").unlink()
+    before = contents(copy)
+    sentence = refusal(call(pix2pix, step, "--run", copy, "--out", tmp_path / "out"))
+    assert re.search(r"split.json is missing: what was trained is kept; bring the file back", sentence)
+    assert contents(copy) == before
+
+
 @pytest.mark.parametrize("change", [{"format": 2}, {"gan": "hinge"}])
 def test_flags_of_another_version_are_refused(change, copy, call):
     recorded = json.loads((copy / "args.json").read_text())
