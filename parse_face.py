@@ -247,7 +247,7 @@ def make_train_step(args: Args, state: State):
         return losses, [tape.gradient(part, parser.trainable_variables)]
 
     average = state.average, parser, args.ema_decay
-    return steps.compiled(gradients, [(state.optimizer, parser)], average, args.xla, state.checkpoints.variables)
+    return steps.compile_step(gradients, [(state.optimizer, parser)], average, args.xla, state.checkpoints.variables)
 
 
 def train(args: Args) -> None:

@@ -333,7 +333,7 @@ def make_train_step(args: Args, state: State):
 
     updates = (state.generator_optimizer, generator), (state.discriminator_optimizer, discriminator)
     average = state.average, generator, args.ema_decay
-    return steps.compiled(gradients, updates, average, args.xla, state.checkpoints.variables)
+    return steps.compile_step(gradients, updates, average, args.xla, state.checkpoints.variables)
 
 
 def train(args: Args) -> None:

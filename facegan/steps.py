@@ -11,7 +11,7 @@ from facegan import devices
 # --- the step ---------------------------------------------------------------------------------------------------------
 
 
-def compiled(gradients: Callable, updates: Sequence[tuple], average: tuple, xla: str, variables: list) -> Callable:
+def compile_step(gradients: Callable, updates: Sequence[tuple], average: tuple, xla: str, variables: list) -> Callable:
     """The training step as a graph on all devices: batch, step number -> losses by name, means over the devices.
 
     gradients(batch): losses by name of a device's part of the batch, and for each of updates a list of gradients.
@@ -34,7 +34,7 @@ def compiled(gradients: Callable, updates: Sequence[tuple], average: tuple, xla:
 
 
 def graph(gradients: Callable, updates: Sequence[tuple], average: tuple, xla: bool) -> Callable:
-    """compiled(), with XLA or without."""
+    """compile_step(), with XLA or without."""
     if xla:
         gradients = tf.function(gradients, jit_compile=True, autograph=False)
 

@@ -101,7 +101,7 @@ def test_the_faster_one_is_measured_once_and_then_taken(seconds, line, monkeypat
     monkeypatch.setattr(steps, "measures_xla", lambda xla: True)
     monkeypatch.setattr(steps, "step_seconds", step_seconds)
     monkeypatch.setattr(steps, "graph", lambda *_: lambda batch, step: (_[-1], batch, step))
-    train_step = steps.compiled(None, [], (), "auto", ["weights"])
+    train_step = steps.compile_step(None, [], (), "auto", ["weights"])
     xla = seconds["on"] < seconds["off"]
     assert [train_step("first batch", 0), train_step("next", 1)] == [(xla, "first batch", 0), (xla, "next", 1)]
     assert measured == [(["off", "on"], "first batch", ["weights"])]

@@ -37,8 +37,8 @@ def read_batch(results: Results, places: np.ndarray, labels: bool) -> Batch:
         faces = [read_face(results, k, kind, sample) for k, sample in zip(results.k[places], samples, strict=True)]
         pictures[kind] = np.stack(faces)
     for k, sample, photo in zip(results.k[places], own, pictures["real"], strict=True):
-        shown = metrics.black_background(read_picture(results.folder / f"{k}_real.png", results.size), sample["Masks"])
-        if np.abs(shown.astype(int) - photo).max() > 1:
+        truth = metrics.black_background(read_picture(results.folder / f"{k}_real.png", results.size), sample["Masks"])
+        if np.abs(truth.astype(int) - photo).max() > 1:
             raise BadInput(f"face {k} in {results.data} is not the one in {results.folder}: see --data.")
     return Batch(pictures, stack(own), stack(other))
 
