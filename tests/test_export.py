@@ -257,7 +257,7 @@ def change_flags(run: Path, **flags) -> None:
         (lambda run: overwrite(run / "args.json", b"{"), "args.json is damaged"),
         (lambda run: change_flags(run, script=None), "is damaged .script is None"),
         (lambda run: change_flags(run, script="os.py"), "trained by os.py, which has no generator"),
-        (lambda run: change_flags(run, width=3), "of another version.*width"),
+        (lambda run: change_flags(run, depth=3), "of another version.*depth"),
         (lambda run: change_flags(run, size="large"), "of another version"),
         (lambda run: change_flags(run, full_resolution=False), "no usable checkpoint"),
         (lambda run: [overwrite(path, b"") for path in run.glob("checkpoints/*.data*")], "no usable checkpoint"),
