@@ -92,7 +92,7 @@ def training_flags(args: Args) -> str:
 
 def painter(run: export.Run) -> Callable[[Edit], np.ndarray]:
     """What a run makes of an edit: (S, S, 3) float32 in 0..1. Warm from the start; one call at a time."""
-    model, lock = export.standalone(run), threading.Lock()
+    model, lock = export.named(run.generator), threading.Lock()
     graph = tf.function(lambda inputs: model(inputs, training=False)["picture"], reduce_retracing=True)
 
     def paint(edit: Edit) -> np.ndarray:

@@ -3,9 +3,8 @@
     python benchmarks/inference.py
     python benchmarks/inference.py --batch-size 16    # as --test paints
 
-All ways take turns on the same faces, --rounds times; the first is what the editor does, the second has the layers that
-train, the third is what --test does. ONNX comes with `pip install -r requirements-export.txt`; its row is left out
-without it.
+All ways take turns on the same faces, --rounds times; the first is what --test and the editor do, the second what a
+saved model is made of. ONNX comes with `pip install -r requirements-export.txt`; its row is left out without it.
 """
 
 import importlib.util
@@ -51,8 +50,8 @@ def main() -> None:
     face["masks"] = np.eye(7, dtype=np.float32)[rng.integers(0, 7, (args.batch_size, args.size, args.size))]
     graph, plain = (tf.function(lambda x, model=model: model(x, training=False)) for model in (ours, keras_own))
     ways = {
-        "tf.function, Keras's own layers": lambda: plain(face)["picture"].numpy(),
         "tf.function": lambda: graph(face)["picture"].numpy(),
+        "tf.function, Keras's own layers": lambda: plain(face)["picture"].numpy(),
         "operation by operation": lambda: ours(face, training=False)["picture"].numpy(),
         "Keras predict": lambda: ours.predict(face, verbose=0)["picture"],
     }

@@ -7,10 +7,10 @@
     git worktree add ../before 0304f4d
     python benchmarks/loss_curves.py --data data/prepared-64 --size 64 --before ../before
 
-The first way is the other commit in float32, or this one where --before names none. For each loss the table has its
-mean over the second half of the training, with the least and the largest of the seeds; of the other ways also how far
-it is off, in standard deviations of a difference between two means of seeds (below 3 is noise). What is finished is
-skipped.
+The first way is the other commit in float32, or this one where --before names none; `--precisions float32` leaves out
+16 bits, which an older CPU has to imitate. For each loss the table has its mean over the second half of the training,
+with the least and the largest of the seeds; of the other ways also how far it is off, in standard deviations of a
+difference between two means of seeds (below 3 is noise). What is finished is skipped.
 """
 
 import csv
@@ -19,6 +19,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -42,8 +43,10 @@ class Args:
     """passes over the training faces"""
     seeds: tuple[int, ...] = (0, 1, 2)
     """seeds; two at least"""
+    precisions: tuple[Literal["float32", "mixed_bfloat16"], ...] = ("float32", "mixed_bfloat16")
+    """of this commit"""
     before: Path | None = None
-    """checkout of another commit"""
+    """checkout of another commit, in float32"""
     runs: Path = Path("runs/loss_curves")
     """folder of the runs"""
 
@@ -66,7 +69,7 @@ def main() -> None:
     if len(args.seeds) < 2:
         raise BadInput("--seeds: at least two, as their spread is what a difference is measured by.")
     ways = {"before, float32": (args.before, "float32")} if args.before else {}
-    ways |= {"float32": (ROOT, "float32"), "bfloat16": (ROOT, "mixed_bfloat16")}
+    ways |= {precision.removeprefix("mixed_"): (ROOT, precision) for precision in args.precisions}
     late = {}  # way -> loss -> its means over the second half, one a seed
     for way, (checkout, precision) in ways.items():
         folders = [args.runs / f"{way.replace(', ', '-')}-s{seed}" for seed in args.seeds]

@@ -1,5 +1,8 @@
 """The layers the networks are built from: down(), up(), normalisation, dropout, initialiser."""
 
+import functools
+import weakref
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -58,8 +61,20 @@ def unpaired(x: tf.Tensor) -> list[tf.Tensor]:
 
 
 def generate(generator: keras.Model, inputs: list, training: bool):
-    """The generator's picture, (B, S, S, 3) in 0..1, without a trace in the generator: training=True would otherwise
-    move BatchNorm's statistics and dropout's seed."""
+    """The generator's picture, (B, S, S, 3) in 0..1, as a graph: in half the time that it takes layer by layer."""
+    if generator not in painters:
+        picture = functools.partial(unchanged, weakref.proxy(generator))
+        painters[generator] = tf.function(picture, autograph=False, reduce_retracing=True)
+    return painters[generator](inputs, training)
+
+
+painters = weakref.WeakKeyDictionary()
+"""Generator -> its graphs, which go when it goes."""
+
+
+def unchanged(generator: keras.Model, inputs: list, training: bool):
+    """The generator's output, without a trace in it: training=True would otherwise move BatchNorm's statistics and
+    dropout's seed."""
     weights, others = generator.trainable_variables, generator.non_trainable_variables
     return generator.stateless_call([w.value for w in weights], [v.value for v in others], inputs, training=training)[0]
 
