@@ -172,7 +172,8 @@ def write_litert(model: keras.Model, path: Path) -> None:
 def load_litert(path: Path) -> Loaded:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ai-edge-litert is the same interpreter, and one more package
-        runner = tf.lite.Interpreter(str(path)).get_signature_runner("serving_default")
+        interpreter = tf.lite.Interpreter(str(path), num_threads=len(os.sched_getaffinity(0)))  # of itself it takes one
+        runner = interpreter.get_signature_runner("serving_default")
     details = runner.get_input_details(), runner.get_output_details()
     shapes = ({name: tuple(x["shape_signature"]) for name, x in tensors.items()} for tensors in details)
     return Loaded(*shapes, lambda inputs: runner(**inputs)["picture"])

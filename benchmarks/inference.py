@@ -3,8 +3,8 @@
     python benchmarks/inference.py
     python benchmarks/inference.py --batch-size 16    # as --test paints
 
-All ways take turns on the same faces, --rounds times; the first is what --test and the editor do, the second what a
-saved model is made of. ONNX comes with `pip install -r requirements-export.txt`; its row is left out without it.
+All ways take turns on the same faces, --rounds times; the first is what --test does, litert what the editor's page
+does on a CPU. ONNX comes with `pip install -r requirements-export.txt`; its row is left out without it.
 """
 
 import importlib.util

@@ -114,7 +114,7 @@ def find_face(photo: np.ndarray) -> tuple[Frame, int]:
         if boxes := detector(small, 1):
             break
     else:
-        raise BadInput("no face found")
+        raise BadInput("no face found: take a photograph that shows it upright and from the front")
     largest = max(boxes, key=lambda box: box.area())
     frame = frame_of(landmarks(small, largest) * (longest / max(small.shape[:2])))
     for _ in range(ROUNDS):

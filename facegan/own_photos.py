@@ -38,8 +38,7 @@ def find(path: Path, parser: keras.Model, aligned: bool) -> dict:
             frame, count = align.find_face(photo)
         except BadInput as error:
             raise BadInput(
-                f"{path}: {error}; nothing was written. Take a photograph that shows the face upright and from the "
-                "front, or say --aligned if it is cut as CelebA-HQ's are."
+                f"{path}: {error}, or say --aligned if it is cut as CelebA-HQ's are; nothing was written."
             ) from None
         note = f"the largest of {count} faces; " if count > 1 else ""
         note += f"only {frame.side:.0f} pixels wide, so coarse; " if frame.side < size else ""

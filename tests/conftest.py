@@ -22,9 +22,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # `pytest` finds the scripts from any folder; spawned workers inherit it
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # on one CPU device a run repeats itself bit for bit
-os.environ.setdefault(
-    "TF_ENABLE_ONEDNN_OPTS", "1"
-)  # as facegan.devices has it, but tests import TensorFlow before that
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as devices.py does it, which tests import after TensorFlow
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # two processes test; and the same bits in all that they start
 
 from facegan import cli, drawing, regions  # noqa: E402
 

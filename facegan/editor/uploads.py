@@ -40,10 +40,7 @@ def photo(content: bytes, name: str, aligned: bool) -> tuple[np.ndarray, str]:
     try:
         frame, count = align.find_face(picture)
     except BadInput as error:
-        raise BadInput(
-            f"{name}: {error}. Take a photograph that shows the face upright and from the front, or say that it is cut "
-            "as CelebA-HQ's are."
-        ) from None
+        raise BadInput(f"{name}: {error}, or say that it is cut as CelebA-HQ's are.") from None
     return align.cut_out(picture, frame, side), f"the largest of {count} faces" if count > 1 else ""
 
 
