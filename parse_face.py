@@ -56,8 +56,8 @@ class Args(run_folder.TrainingArgs):
     """folder of the run: flags, checkpoints, parser.keras, metrics.csv, result grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results/parse_face")
     """where --test writes its pictures"""
-    split: Annotated[Literal["test", "train", "all"], Kind.CALL] = "test"
-    """which faces --test scores: the last 20 %, the first 80 %, or all"""
+    split: Annotated[Literal["test", "validation", "train", "all"], Kind.CALL] = "test"
+    """which faces --test scores: the last 20 %; those of --validation; the others of the first 80 %; or all"""
     published: tyro.conf.Suppress[tyro.conf.Fixed[bool]] = False
     """there is no published recipe of a parser"""
 
@@ -91,9 +91,9 @@ class Args(run_folder.TrainingArgs):
 # --- dataset ----------------------------------------------------------------------------------------------------------
 
 
-def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the faces that train, and of those that test: the same as the GANs', when all samples have their
-    colour maps and face IDs."""
+def split(args: Args) -> run_folder.Split:
+    """The numbers of the faces that train, that validate and that test: the same as the GANs', when all samples have
+    their colour maps and face IDs."""
     return run_folder.checked_split(args, prepared.sample_indices(args.data))
 
 
@@ -231,6 +231,14 @@ class State:
         )
 
 
+def losses_of(args: Args, parser: keras.Model, batch: dict, training: bool) -> dict[str, tf.Tensor]:
+    """The losses of a batch by name; "loss" is what the parser minimises."""
+    logits = parser(batch["image"], training=training)  # (B, S, S, 19)
+    ce, dice = cross_entropy(batch["labels"], logits), dice_loss(batch["labels"], logits)
+    accurate = accuracy(batch["labels"], logits)
+    return {"loss": ce + args.lambda_ * dice, "ce": ce, "dice": dice, "accuracy": accurate}
+
+
 def make_train_step(args: Args, state: State):
     """The training step as a graph: batch, step number -> losses by name, means over all devices."""
     parser, replicas = state.parser, devices.strategy().num_replicas_in_sync
@@ -238,37 +246,42 @@ def make_train_step(args: Args, state: State):
     def gradients(batch: dict) -> tuple[dict, list]:
         """Losses of a device's part of the batch, and what they contribute to the gradients."""
         with tf.GradientTape() as tape:
-            logits = parser(batch["image"], training=True)  # (B, S, S, 19)
-            ce, dice = cross_entropy(batch["labels"], logits), dice_loss(batch["labels"], logits)
-            loss = ce + args.lambda_ * dice
+            losses = losses_of(args, parser, batch, training=True)
             # each device adds its part to a mean over the whole batch; scaled under float16 only
-            part = state.optimizer.scale_loss(loss / replicas)
-        losses = {"loss": loss, "ce": ce, "dice": dice, "accuracy": accuracy(batch["labels"], logits)}
+            part = state.optimizer.scale_loss(losses["loss"] / replicas)
         return losses, [tape.gradient(part, parser.trainable_variables)]
 
     average = state.average, parser, args.ema_decay
     return steps.compile_step(gradients, [(state.optimizer, parser)], average, args.xla, state.checkpoints.variables)
 
 
-def train(args: Args) -> None:
-    train_numbers, test_numbers = splits(args)
-    every = np.concatenate([train_numbers, test_numbers])
-    records = pipeline.LabelRecords(args.data, every, args.size, args.cache)
-    faces, captions = loop.grid_faces(train_numbers, test_numbers)
-    grid_batch = make_grid_batch(records, faces)
+def make_validation_step(args: Args, state: State):
+    """The losses of the moving average as a graph: batch -> losses by name."""
+    return tf.function(lambda batch: losses_of(args, state.average, batch, training=False), autograph=False)
 
-    with loop.hold_run(args, train_numbers, test_numbers) as training:
+
+def train(args: Args) -> None:
+    faces = split(args)
+    records = pipeline.LabelRecords(args.data, faces.all(), args.size, args.cache)
+    grid_faces, captions = loop.grid_faces(faces)
+    grid_batch = make_grid_batch(records, grid_faces)
+    validation_batches = batches(records, faces.validation, unchanged(faces.validation), args.batch_size)
+
+    with loop.hold_run(args, faces) as training:
         with devices.strategy().scope():
             state = State(args)
         train_step, whole = make_train_step(args, state), float32_parser(args)
+        validation_step = make_validation_step(args, state)
         training.resume(state.checkpoints)
         for epoch, first_step in training.epochs():
-            epoch_batches = partial(training_batches, args, records, train_numbers, epoch, first_step)
+            epoch_batches = partial(training_batches, args, records, faces.train, epoch, first_step)
             for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
                 losses = train_step(batch, tf.constant(training.step))
                 training.finish_step(losses, batch["k"])  # counts, logs
                 if training.epoch_ended and devices.is_chief():
                     training.show(grid(parse(state.average, grid_batch), captions))
+                    if args.validation:
+                        training.log_validation(steps.mean_losses(validation_step, validation_batches))
                 if training.save_in_time():
                     write_parser(args.run, whole, state.average)
                 if training.stopped:
@@ -313,11 +326,11 @@ def make_grid_batch(records, faces: list[np.ndarray]) -> dict:
 
 def dry_run(args: Args) -> None:
     """Print what --train would do."""
-    train_numbers, test_numbers = splits(args)
+    faces = split(args)
     pipeline.check_size(args.data, args.size)
     with devices.strategy().scope():
         state = State(args)
-    describe_training(args, train_numbers, test_numbers, {state.parser: 1})
+    describe_training(args, faces, {state.parser: 1})
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
@@ -350,7 +363,7 @@ def scores(confusions: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def test(args: Args) -> None:
-    parts = run_folder.parts_to_test(args, *splits(args))
+    parts = run_folder.parts_to_test(args, split(args))
     numbers = np.concatenate(parts)
     records = pipeline.LabelRecords(args.data, numbers, args.size, args.cache)
     if not devices.is_chief():

@@ -119,8 +119,8 @@ PUBLISHED = dict(
 # --- dataset ----------------------------------------------------------------------------------------------------------
 
 
-def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the faces that train, and of those that test."""
+def split(args: Args) -> run_folder.Split:
+    """The numbers of the faces that train, that validate and that test."""
     return run_folder.checked_split(args, prepared.complete_indices(args.data))
 
 
@@ -150,6 +150,11 @@ def batches(records: pipeline.Records, numbers, others, flips, batch_size: int) 
     dataset = tf.data.Dataset.from_tensor_slices((numbers, others, flips))
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def batches_to_paint(records: pipeline.Records, numbers, others, batch_size: int) -> tf.data.Dataset:
+    """batches() in which nothing is mirrored."""
+    return batches(records, numbers, others, np.zeros((len(numbers), 2), bool), batch_size)
 
 
 def network_inputs(batch: dict) -> dict[str, tf.Tensor]:
@@ -326,59 +331,71 @@ class State:
         )
 
 
-def make_train_step(args: Args, state: State):
-    """The training step as a graph: batch, step number -> losses by name, means over all devices."""
-    generator, discriminator = state.generator, state.discriminator
-    replicas = devices.strategy().num_replicas_in_sync
-    face_network = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
+def make_losses(args: Args, state: State):
+    """A function: generator, batch, training -> losses by name; "g" and "d" are what the two networks minimise. Without
+    training there is the perceptual loss in any case, to choose by."""
+    discriminator = state.discriminator
+    face_network = dlibnet.FaceNetwork() if args.identity or args.perceptual or args.validation else None
     parser = parsers.load(args.parser, args.size) if args.map_consistency else None
     loss_weights = {"gan": 1.0, "l1": args.lambda_, "l1_agree": args.lambda_, "push": args.lambda_ * args.push}
     loss_weights |= {"identity": args.identity, "perceptual": args.perceptual}
     loss_weights |= {"color": args.color_consistency, "map": args.map_consistency}
 
-    def gradients(batch: dict) -> tuple[dict, list]:
-        """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
+    def losses_of(generator, batch: dict, training: bool) -> dict[str, tf.Tensor]:
         inputs = network_inputs(batch)
         masks, masks2, code = inputs["masks"], inputs["masks2"], inputs["code"]
         cmask, cmask2, target = inputs["cmask"], inputs["cmask2"], masked_photograph(batch, masks)  # (B, S, S, 3) each
-        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            maps = tf.concat([masks, cmask], -1)  # (B, S, S, 10)
-            maps2 = tf.concat([masks2, cmask2], -1)  # (B, S, S, 10)
-            if args.norm == "batch":  # its means are of one map's pictures, as published
-                rec = generator([maps, code], training=True)  # (B, S, S, 3)
-                man = generator([maps2, code], training=True)  # (B, S, S, 3)
-            else:  # one pass saves time
-                both = [blocks.paired(maps, maps2), blocks.paired(code, code)]  # (2 B, S, S, 10), (2 B, 149)
-                rec, man = blocks.unpaired(generator(both, training=True))  # (B, S, S, 3) each
-            real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
-            # one pass for both fakes saves time
-            fakes = [tf.concat([masks, masks2], 0), tf.concat([rec, man], 0)]
-            fake_logits = discriminator(fakes, training=True)  # (2 B, S/8 - 2, S/8 - 2, 1)
-            rec_logits, man_logits = tf.split(fake_logits, 2)  # (B, S/8 - 2, S/8 - 2, 1) each
+        maps = tf.concat([masks, cmask], -1)  # (B, S, S, 10)
+        maps2 = tf.concat([masks2, cmask2], -1)  # (B, S, S, 10)
+        if args.norm == "batch":  # its means are of one map's pictures, as published
+            rec = generator([maps, code], training=training)  # (B, S, S, 3)
+            man = generator([maps2, code], training=training)  # (B, S, S, 3)
+        else:  # one pass saves time
+            both = [blocks.paired(maps, maps2), blocks.paired(code, code)]  # (2 B, S, S, 10), (2 B, 149)
+            rec, man = blocks.unpaired(generator(both, training=training))  # (B, S, S, 3) each
+        real_logits = discriminator([masks, target], training=training)  # (B, S/8 - 2, S/8 - 2, 1)
+        # one pass for both fakes saves time
+        fakes = [tf.concat([masks, masks2], 0), tf.concat([rec, man], 0)]
+        fake_logits = discriminator(fakes, training=training)  # (2 B, S/8 - 2, S/8 - 2, 1)
+        rec_logits, man_logits = tf.split(fake_logits, 2)  # (B, S/8 - 2, S/8 - 2, 1) each
 
-            losses = {"gan": gan_loss(rec_logits, True) + gan_loss(man_logits, True)}
-            losses["l1"] = reconstruction_loss(target, rec)
-            losses["l1_agree"], losses["push"] = manipulation_losses(target, man, masks, masks2)
-            if args.identity:
-                both, cmasks = tf.concat([rec, man], 0), tf.concat([cmask, cmask2], 0)  # (2 B, S, S, 3) each
-                colors = cmasks if args.identity_sees == "light" else both
-                losses["identity"] = 2 * identity_loss(face_network, tf.tile(batch["face_id"], (2, 1)), both, colors)
-            if args.perceptual:
-                losses["perceptual"] = perceptual_loss(face_network, target, rec)
-            if args.color_consistency:
-                losses["color"] = color_loss(rec, masks, batch["colors"])
-                losses["color"] += color_loss(man, masks2, batch["colors"])
-            if args.map_consistency:
-                losses["map"] = map_consistency_loss(parser, man, masks2)
-            g_loss = sum(loss_weights[name] * loss for name, loss in losses.items())
-            d_loss = gan_loss(real_logits, True)
-            d_loss += gan_loss(rec_logits, False) + gan_loss(man_logits, False)
-            # each device adds its part to a mean over the whole batch; scaled under float16 only
-            g_part = state.generator_optimizer.scale_loss(g_loss / replicas)
-            d_part = state.discriminator_optimizer.scale_loss(d_loss / replicas)
+        losses = {"gan": gan_loss(rec_logits, True) + gan_loss(man_logits, True)}
+        losses["l1"] = reconstruction_loss(target, rec)
+        losses["l1_agree"], losses["push"] = manipulation_losses(target, man, masks, masks2)
+        if args.identity:
+            both, cmasks = tf.concat([rec, man], 0), tf.concat([cmask, cmask2], 0)  # (2 B, S, S, 3) each
+            colors = cmasks if args.identity_sees == "light" else both
+            losses["identity"] = 2 * identity_loss(face_network, tf.tile(batch["face_id"], (2, 1)), both, colors)
+        if args.perceptual or not training:
+            losses["perceptual"] = perceptual_loss(face_network, target, rec)
+        if args.color_consistency:
+            losses["color"] = color_loss(rec, masks, batch["colors"])
+            losses["color"] += color_loss(man, masks2, batch["colors"])
+        if args.map_consistency:
+            losses["map"] = map_consistency_loss(parser, man, masks2)
+        g_loss = sum(loss_weights[name] * loss for name, loss in losses.items())
+        d_loss = gan_loss(real_logits, True)
+        d_loss += gan_loss(rec_logits, False) + gan_loss(man_logits, False)
         losses = {"g": g_loss, "d": d_loss, **losses}
         losses["acc_real"] = accuracy(real_logits, True)
         losses["acc_fake"] = accuracy(fake_logits, False)
+        return losses
+
+    return losses_of
+
+
+def make_train_step(args: Args, state: State):
+    """The training step as a graph: batch, step number -> losses by name, means over all devices."""
+    generator, discriminator, losses_of = state.generator, state.discriminator, make_losses(args, state)
+    replicas = devices.strategy().num_replicas_in_sync
+
+    def gradients(batch: dict) -> tuple[dict, list]:
+        """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+            losses = losses_of(generator, batch, training=True)
+            # each device adds its part to a mean over the whole batch; scaled under float16 only
+            g_part = state.generator_optimizer.scale_loss(losses["g"] / replicas)
+            d_part = state.discriminator_optimizer.scale_loss(losses["d"] / replicas)
         return losses, [
             generator_tape.gradient(g_part, generator.trainable_variables),
             discriminator_tape.gradient(d_part, discriminator.trainable_variables),
@@ -389,26 +406,39 @@ def make_train_step(args: Args, state: State):
     return steps.compile_step(gradients, updates, average, args.xla, state.checkpoints.variables)
 
 
-def train(args: Args) -> None:
-    train_numbers, test_numbers = splits(args)
-    every = np.concatenate([train_numbers, test_numbers])
-    pool = train_numbers if args.second_map == "split" else every
-    records = pipeline.Records(args.data, every, args.size, args.cache)
-    faces, captions = loop.grid_faces(train_numbers, test_numbers)
-    grid_batch = make_grid_batch(records, faces)
+def make_validation_step(args: Args, state: State):
+    """The losses of the moving average, which paints as in testing, as a graph: batch -> losses by name."""
+    losses_of = make_losses(args, state)
 
-    with loop.hold_run(args, train_numbers, test_numbers) as training:
+    def generator(inputs, training):
+        return blocks.unchanged(state.average, inputs, args.batch_statistics)
+
+    return tf.function(lambda batch: losses_of(generator, batch, training=False), autograph=False)
+
+
+def train(args: Args) -> None:
+    faces = split(args)
+    pool = faces.train if args.second_map == "split" else faces.all()
+    records = pipeline.Records(args.data, faces.all(), args.size, args.cache)
+    grid_faces, captions = loop.grid_faces(faces)
+    grid_batch = make_grid_batch(records, grid_faces)
+    validation_batches = batches_to_paint(records, faces.validation, np.roll(faces.validation, 1), args.batch_size)
+
+    with loop.hold_run(args, faces) as training:
         with devices.strategy().scope():
             state = State(args)
         train_step = make_train_step(args, state)
+        validation_step = make_validation_step(args, state) if args.validation else None
         training.resume(state.checkpoints)
         for epoch, first_step in training.epochs():
-            epoch_batches = partial(training_batches, args, records, train_numbers, pool, epoch, first_step)
+            epoch_batches = partial(training_batches, args, records, faces.train, pool, epoch, first_step)
             for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
                 losses = train_step(batch, tf.constant(training.step))
                 training.finish_step(losses, batch["k"])  # counts, logs
                 if training.epoch_ended and devices.is_chief():
                     training.show(grid(paint(args, state.average, grid_batch), captions))
+                    if args.validation:
+                        training.log_validation(steps.mean_losses(validation_step, validation_batches))
                 training.save_in_time()
                 if training.stopped:
                     break
@@ -417,17 +447,17 @@ def train(args: Args) -> None:
 def make_grid_batch(records, faces: list[np.ndarray]) -> dict:
     """The faces of each epoch's grid as a batch, each with the map of the one before it in its split."""
     numbers, others = np.concatenate(faces), np.concatenate([np.roll(n, 1) for n in faces])
-    return next(iter(batches(records, numbers, others, np.zeros((len(numbers), 2), bool), len(numbers))))
+    return next(iter(batches_to_paint(records, numbers, others, len(numbers))))
 
 
 def dry_run(args: Args) -> None:
     """Print what --train would do."""
-    train_numbers, test_numbers = splits(args)
+    faces = split(args)
     pipeline.check_size(args.data, args.size)
     with devices.strategy().scope():
         state = State(args)
     judged = 2 * bool(args.identity) + bool(args.perceptual)
-    describe_training(args, train_numbers, test_numbers, {state.generator: 2, state.discriminator: 3}, judged)
+    describe_training(args, faces, {state.generator: 2, state.discriminator: 3}, judged)
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
@@ -474,7 +504,7 @@ def scores(images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def test(args: Args) -> None:
-    parts = run_folder.parts_to_test(args, *splits(args))
+    parts = run_folder.parts_to_test(args, split(args))
     numbers = np.concatenate(parts)
     records = pipeline.Records(args.data, numbers, args.size, args.cache)
     if not devices.is_chief():
@@ -484,7 +514,7 @@ def test(args: Args) -> None:
     generator = Generator(args)
     step = checkpoints.Checkpoints(args.run, average=generator).restore(required=True)
     with ResultsWriter(args.out, run_folder.about_test(args, step), numbers, ROWS) as results:
-        for batch in batches(records, numbers, others, np.zeros((len(numbers), 2), bool), args.batch_size):
+        for batch in batches_to_paint(records, numbers, others, args.batch_size):
             images = paint(args, generator, batch)
             about = {"k": batch["k"].numpy(), "map_k": batch["k2"].numpy()}
             results.add(images, about | scores(images))

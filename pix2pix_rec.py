@@ -103,8 +103,8 @@ PUBLISHED = dict(
 # --- dataset ----------------------------------------------------------------------------------------------------------
 
 
-def splits(args: Args) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the faces that train, and of those that test."""
+def split(args: Args) -> run_folder.Split:
+    """The numbers of the faces that train, that validate and that test."""
     return run_folder.checked_split(args, prepared.complete_indices(args.data))
 
 
@@ -296,36 +296,48 @@ class State:
         )
 
 
-def make_train_step(args: Args, state: State):
-    """The training step as a graph: batch, step number -> losses by name, means over all devices."""
-    generator, discriminator = state.generator, state.discriminator
-    replicas = devices.strategy().num_replicas_in_sync
-    face_network = dlibnet.FaceNetwork() if args.identity or args.perceptual else None
+def make_losses(args: Args, state: State):
+    """A function: generator, batch, training -> losses by name; "g" and "d" are what the two networks minimise. Without
+    training there is the perceptual loss in any case, to choose by."""
+    discriminator = state.discriminator
+    face_network = dlibnet.FaceNetwork() if args.identity or args.perceptual or args.validation else None
     loss_weights = {"gan": 1.0, "l1": args.lambda_}
     loss_weights |= {"identity": args.identity, "perceptual": args.perceptual}
 
-    def gradients(batch: dict) -> tuple[dict, list]:
-        """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
+    def losses_of(generator, batch: dict, training: bool) -> dict[str, tf.Tensor]:
         inputs = network_inputs(batch)
         target, masks, cmask = inputs["photo"], inputs["masks"], inputs["cmask"]
-        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            rec = generator(generator_inputs(args, inputs), training=True)  # (B, S, S, 3)
-            real_logits = discriminator([masks, target], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
-            rec_logits = discriminator([masks, rec], training=True)  # (B, S/8 - 2, S/8 - 2, 1)
+        rec = generator(generator_inputs(args, inputs), training=training)  # (B, S, S, 3)
+        real_logits = discriminator([masks, target], training=training)  # (B, S/8 - 2, S/8 - 2, 1)
+        rec_logits = discriminator([masks, rec], training=training)  # (B, S/8 - 2, S/8 - 2, 1)
 
-            losses = {"gan": gan_loss(rec_logits, True), "l1": reconstruction_loss(target, rec)}
-            if args.identity:
-                colors = cmask if args.identity_sees == "light" else rec
-                losses["identity"] = identity_loss(face_network, batch["face_id"], rec, colors)
-            if args.perceptual:
-                losses["perceptual"] = perceptual_loss(face_network, target, rec)
-            g_loss = sum(loss_weights[name] * loss for name, loss in losses.items())
-            d_loss = gan_loss(real_logits, True) + gan_loss(rec_logits, False)
-            # each device adds its part to a mean over the whole batch; scaled under float16 only
-            g_part = state.generator_optimizer.scale_loss(g_loss / replicas)
-            d_part = state.discriminator_optimizer.scale_loss(d_loss / replicas)
+        losses = {"gan": gan_loss(rec_logits, True), "l1": reconstruction_loss(target, rec)}
+        if args.identity:
+            colors = cmask if args.identity_sees == "light" else rec
+            losses["identity"] = identity_loss(face_network, batch["face_id"], rec, colors)
+        if args.perceptual or not training:
+            losses["perceptual"] = perceptual_loss(face_network, target, rec)
+        g_loss = sum(loss_weights[name] * loss for name, loss in losses.items())
+        d_loss = gan_loss(real_logits, True) + gan_loss(rec_logits, False)
         losses = {"g": g_loss, "d": d_loss, **losses}
         losses |= {"acc_real": accuracy(real_logits, True), "acc_fake": accuracy(rec_logits, False)}
+        return losses
+
+    return losses_of
+
+
+def make_train_step(args: Args, state: State):
+    """The training step as a graph: batch, step number -> losses by name, means over all devices."""
+    generator, discriminator, losses_of = state.generator, state.discriminator, make_losses(args, state)
+    replicas = devices.strategy().num_replicas_in_sync
+
+    def gradients(batch: dict) -> tuple[dict, list]:
+        """Losses of a device's part of the batch, and what they contribute to the two networks' gradients."""
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+            losses = losses_of(generator, batch, training=True)
+            # each device adds its part to a mean over the whole batch; scaled under float16 only
+            g_part = state.generator_optimizer.scale_loss(losses["g"] / replicas)
+            d_part = state.discriminator_optimizer.scale_loss(losses["d"] / replicas)
         return losses, [
             generator_tape.gradient(g_part, generator.trainable_variables),
             discriminator_tape.gradient(d_part, discriminator.trainable_variables),
@@ -336,25 +348,38 @@ def make_train_step(args: Args, state: State):
     return steps.compile_step(gradients, updates, average, args.xla, state.checkpoints.variables)
 
 
-def train(args: Args) -> None:
-    train_numbers, test_numbers = splits(args)
-    every = np.concatenate([train_numbers, test_numbers])
-    records = pipeline.Records(args.data, every, args.size, args.cache)
-    faces, captions = loop.grid_faces(train_numbers, test_numbers)
-    grid_batch = make_grid_batch(records, faces)
+def make_validation_step(args: Args, state: State):
+    """The losses of the moving average, which paints as in testing, as a graph: batch -> losses by name."""
+    losses_of = make_losses(args, state)
 
-    with loop.hold_run(args, train_numbers, test_numbers) as training:
+    def generator(inputs, training):
+        return blocks.unchanged(state.average, inputs, args.batch_statistics)
+
+    return tf.function(lambda batch: losses_of(generator, batch, training=False), autograph=False)
+
+
+def train(args: Args) -> None:
+    faces = split(args)
+    records = pipeline.Records(args.data, faces.all(), args.size, args.cache)
+    grid_faces, captions = loop.grid_faces(faces)
+    grid_batch = make_grid_batch(records, grid_faces)
+    validation_batches = batches(records, faces.validation, np.zeros(len(faces.validation), bool), args.batch_size)
+
+    with loop.hold_run(args, faces) as training:
         with devices.strategy().scope():
             state = State(args)
         train_step = make_train_step(args, state)
+        validation_step = make_validation_step(args, state) if args.validation else None
         training.resume(state.checkpoints)
         for epoch, first_step in training.epochs():
-            epoch_batches = partial(training_batches, args, records, train_numbers, epoch, first_step)
+            epoch_batches = partial(training_batches, args, records, faces.train, epoch, first_step)
             for batch in devices.strategy().distribute_datasets_from_function(epoch_batches):
                 losses = train_step(batch, tf.constant(training.step))
                 training.finish_step(losses, batch["k"])  # counts, logs
                 if training.epoch_ended and devices.is_chief():
                     training.show(grid(paint(args, state.average, grid_batch), captions))
+                    if args.validation:
+                        training.log_validation(steps.mean_losses(validation_step, validation_batches))
                 training.save_in_time()
                 if training.stopped:
                     break
@@ -368,12 +393,12 @@ def make_grid_batch(records, faces: list[np.ndarray]) -> dict:
 
 def dry_run(args: Args) -> None:
     """Print what --train would do."""
-    train_numbers, test_numbers = splits(args)
+    faces = split(args)
     pipeline.check_size(args.data, args.size)
     with devices.strategy().scope():
         state = State(args)
     judged = bool(args.identity) + bool(args.perceptual)
-    describe_training(args, train_numbers, test_numbers, {state.generator: 1, state.discriminator: 2}, judged)
+    describe_training(args, faces, {state.generator: 1, state.discriminator: 2}, judged)
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
@@ -408,7 +433,7 @@ def scores(images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def test(args: Args) -> None:
-    parts = run_folder.parts_to_test(args, *splits(args))
+    parts = run_folder.parts_to_test(args, split(args))
     numbers = np.concatenate(parts)
     records = pipeline.Records(args.data, numbers, args.size, args.cache)
     if not devices.is_chief():

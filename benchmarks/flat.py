@@ -81,7 +81,7 @@ def make_data(place: Path) -> tuple[Path, Path]:
 
 def training(place: Path, data: Path, steps: int) -> Iterator[Sample]:
     """A training of so many steps; a dozen are an epoch, which ends with a grid and a checkpoint."""
-    train_numbers, _ = prepared.split(prepared.sample_indices(data))
+    train_numbers, *_ = prepared.split(prepared.sample_indices(data))
     epochs = -(-steps // (len(train_numbers) // 4))
     flags = ("--train", "--data", data, "--size", SIZE, "--batch-size", 4, "--epochs", epochs, "--precision", "float32")
     metrics = place / "run" / "metrics.csv"

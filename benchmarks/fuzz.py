@@ -186,7 +186,7 @@ def run_readers(of: Folders) -> dict[str, Reader]:
 
     return {
         "args.json": Reader(run / "args.json", lambda: recorded_flags(run)),
-        "split.json": Reader(run / "split.json", lambda: pix2pix.splits(args)),
+        "split.json": Reader(run / "split.json", lambda: pix2pix.split(args)),
         "starts.json": Reader(
             run / "starts.json", lambda: run_folder.read_record(run / "starts.json", run_folder.STARTS)
         ),

@@ -6,7 +6,11 @@
 
 Every recipe is trained, tested and evaluated by the project's own command lines, one after the other, into
 RUNS/<name>-s<seed>; what is finished is skipped, what was stopped goes on. The table is printed and written to
-RUNS/recipes.md, each score with its ratio to the first recipe's mean over seeds. What we found: benchmarks/recipes.md.
+RUNS/recipes-<split>.md, each score with its ratio to the first recipe's mean over seeds.
+
+Recipes are chosen by faces that validate: --validation keeps the last of the training faces out of every training. The
+parser that judges must not have seen them either: train it with the same --validation. `--split test`, for the final
+table alone, judges the same runs by the test faces. What we found: benchmarks/recipes.md.
 """
 
 import csv
@@ -20,6 +24,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -116,6 +121,10 @@ class Args:
     """every recipe once with each"""
     only: tuple[str, ...] = ()
     """recipes to run, the first is what the others are compared with; all unless said"""
+    validation: float = 0.15
+    """share of the training faces that no recipe trains on"""
+    split: Literal["validation", "test"] = "validation"
+    """which faces judge: a recipe is chosen by validation ones; test ones are for the final table alone"""
     runs: Path = Path("runs/recipes")
     """folder of the runs, their results and the table"""
     parser: Path = Path("runs/parse_face")
@@ -131,6 +140,7 @@ def trained_seconds(run: Path) -> float:
     second."""
     path = run / "metrics.csv"
     rows = list(csv.DictReader(path.open(newline=""))) if path.exists() else []
+    rows = [row for row in rows if row["images_per_second"]]  # without those of validation
     if len(rows) < 2:
         return 0.0
     batch = json.loads((run / "args.json").read_text())["batch_size"]
@@ -159,7 +169,8 @@ def call(script: str, *flags, seconds: float = 0.0, run: Path | None = None) -> 
 def make(args: Args, name: str, seed: int) -> dict:
     """scores.json of a recipe, made unless it exists."""
     run = args.runs / f"{name}-s{seed}"
-    results, scores = run / "results", run / "results" / "evaluation" / "scores.json"
+    results = run / f"results-{args.split}"
+    scores = results / "evaluation" / "scores.json"
     where = ("--data", args.data, "--run", run)
     flags = shlex.split(RECIPES[name])
     script = flags.pop(0) if flags[0].endswith(".py") else "pix2pix.py"
@@ -167,14 +178,14 @@ def make(args: Args, name: str, seed: int) -> dict:
     others = {**vars(module.Args()), **(module.PUBLISHED if "--published" in flags else {})}
     others = {name: value for name, value in others.items() if not isinstance(value, Path | tuple)}
     files.claim(run / "recipe.json", "name another folder with --runs.", flags=RECIPES[name], **others)
-    flags = (*where, "--size", args.size, "--seed", seed, *flags)
+    flags = (*where, "--size", args.size, "--seed", seed, "--validation", args.validation, *flags)
     if "--map-consistency" in flags:
         flags += ("--parser", args.loss_parser)
     if not (results / "results.json").exists():
         epochs, seconds = 10**6 if args.minutes else args.epochs, 60 * args.minutes
         if not seconds or trained_seconds(run) < seconds:  # else it was stopped in testing
             call(script, "--train", *flags, "--epochs", epochs, seconds=seconds, run=run)
-        call(script, "--test", *where, "--out", results)
+        call(script, "--test", *where, "--split", args.split, "--out", results)
     if not scores.exists():
         weights = ("--weights", args.weights) if args.weights else ()
         call("evaluate.py", "--results", results, "--parser", args.parser, *weights, "--skip", "fid", "arcface")
@@ -188,8 +199,9 @@ def check_judges(args: Args, names: Iterable[str]) -> None:
     from facegan.evaluation import judges
     from facegan.evaluation.weights import Missing
 
-    test_numbers = prepared.split(prepared.complete_indices(args.data))[1]
-    photos = {k: prepared.photo_crc(args.data, k) for k in test_numbers}
+    _, validation, test = prepared.split(prepared.complete_indices(args.data), args.validation)
+    judged = test if args.split == "test" else validation
+    photos = {k: prepared.photo_crc(args.data, k) for k in judged}
     try:
         judges.load_parser(args.parser, args.size, prepared.describe(args.data), photos)
         judges.load_lpips(args.weights)
@@ -219,7 +231,7 @@ def table(args: Args, scores_of: dict[str, list[dict]]) -> str:
         first = first or means
         folders = [args.runs / f"{name}-s{seed}" for seed in args.seeds]
         minutes = np.mean([trained_seconds(folder) for folder in folders]) / 60
-        images = [json.loads((f / "results" / "results.json").read_text()) for f in folders]
+        images = [json.loads((f / f"results-{args.split}" / "results.json").read_text()) for f in folders]
         images = np.mean([about["step"] * about["flags"]["batch_size"] for about in images])
         cells = [f"{x:.3f} ({x / y:.2f})" if np.isfinite(x) else "" for x, y in zip(means, first, strict=True)]
         speed = f"{minutes:.1f} | {images / 60 / minutes:.1f}" if minutes else "  |  "
@@ -242,7 +254,8 @@ def main() -> None:
         )
     names = args.only or tuple(RECIPES)
     check_judges(args, names)
-    settings = dict(size=args.size, epochs=args.epochs, minutes=args.minutes, source=prepared.describe(args.data))
+    settings = dict(size=args.size, epochs=args.epochs, minutes=args.minutes, validation=args.validation)
+    settings |= dict(source=prepared.describe(args.data))
     settings |= dict(parser=str(args.parser.resolve()), loss_parser=str(args.loss_parser.resolve()))
     files.claim(args.runs / "recipes.json", "name another folder with --runs.", **settings)
     scores_of, failed = {}, []
@@ -255,7 +268,7 @@ def main() -> None:
             failed.append(f"{name}: {error}")
             print(f"error: {failed[-1]}", file=sys.stderr)
             continue
-        files.write_text(args.runs / "recipes.md", table(args, scores_of))
+        files.write_text(args.runs / f"recipes-{args.split}.md", table(args, scores_of))
     if scores_of:
         print(table(args, scores_of))
     if failed:

@@ -15,7 +15,7 @@ CPU_PROGRAM_GB = 0.75
 FACE_NETWORK_GB = 0.3
 
 
-def describe_training(args, train_numbers, test_numbers, passes: dict[keras.Model, int], judged: int = 0) -> None:
+def describe_training(args, faces: run_folder.Split, passes: dict[keras.Model, int], judged: int = 0) -> None:
     """Print what a training would take.
 
     passes: network -> how often a step calls it on a whole batch; judged: how often dlib's network sees one. Memory is
@@ -23,7 +23,7 @@ def describe_training(args, train_numbers, test_numbers, passes: dict[keras.Mode
     gradients and the moving average in float32; and what the program itself takes. For the three scripts, published and
     default, at 128 px with batch 4, and pix2pix.py's default with batch 16, it was within 0.1 GB of the process's peak.
     """
-    steps = run_folder.steps_of_an_epoch(args, len(train_numbers))
+    steps = run_folder.steps_of_an_epoch(args, len(faces.train))
     per_device = args.batch_size // devices.strategy().num_replicas_in_sync
     full = 8 if args.precision == "float64" else 4
     bytes_a_number = 3 if args.precision.startswith("mixed") else full  # a part of a layer's work stays in float32
@@ -43,9 +43,10 @@ def describe_training(args, train_numbers, test_numbers, passes: dict[keras.Mode
         f"memory of a device: about {total:.1f} GB ({weights / 1e9:.1f} weights and Adam, "
         f"{outputs / 1e9:.1f} layer outputs of {per_device} faces, {program:.1f} the program)"
     )
-    records = pipeline.record_bytes(args.size) * (len(train_numbers) + len(test_numbers))
+    records = pipeline.record_bytes(args.size) * len(faces.all())
     print(f"packed records: {records / 1e9:.2f} GB")
-    print(f"{len(train_numbers)} training and {len(test_numbers)} test faces: {steps} steps an epoch")
+    validation = f", {len(faces.validation)} validation" if len(faces.validation) else ""
+    print(f"{len(faces.train)} training{validation} and {len(faces.test)} test faces: {steps} steps an epoch")
     print(f"{args.epochs} epochs: {steps * args.epochs} steps. Nothing was written.")
 
 

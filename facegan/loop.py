@@ -7,20 +7,22 @@ import numpy as np
 import tensorflow as tf
 
 from facegan import checkpoints, devices, run_folder
-from facegan.progress import Progress
-from facegan.run_folder import TrainingArgs
+from facegan.progress import Progress, best_epoch
+from facegan.run_folder import Split, TrainingArgs
 
 
 @contextmanager
-def hold_run(args: TrainingArgs, train_numbers: np.ndarray, test_numbers: np.ndarray) -> Iterator["Training"]:
+def hold_run(args: TrainingArgs, split: Split) -> Iterator["Training"]:
     """Hold args.run, where nobody else may train meanwhile, record the flags and the numbers of the faces there, and
     yield the Training."""
-    steps = run_folder.steps_of_an_epoch(args, len(train_numbers))
+    steps = run_folder.steps_of_an_epoch(args, len(split.train))
     with checkpoints.hold_folder(args.run) as stops, ExitStack() as stack:
-        run_folder.record(args, train_numbers.tolist(), test_numbers.tolist())
+        run_folder.record(args, split)
         training = Training(args, steps, stops, stack)
         yield training
-    print(f"{args.run}: trained {training.step} steps, {training.step // steps} epochs of {len(train_numbers)} faces")
+    print(f"{args.run}: trained {training.step} steps, {training.step // steps} epochs of {len(split.train)} faces")
+    if devices.is_chief() and (best := best_epoch(args.run / "metrics.csv", steps)):
+        print(best)
 
 
 class Training:
@@ -57,6 +59,10 @@ class Training:
         end is trained and painted again, so that no grid is left out."""
         self.progress.show_grid(self.step // self.steps_of_an_epoch, self.step, picture)
 
+    def log_validation(self, losses: dict[str, float]) -> None:
+        """Log losses over the validation faces, as val/..., beside those of the epoch's last step."""
+        self.progress.log_validation(self.step, losses)
+
     def save_in_time(self) -> bool:
         """Save after an epoch or ten minutes, or when told to stop; whether that was so."""
         due = self.stopped or self.epoch_ended or self.progress.time_to_save()
@@ -66,7 +72,9 @@ class Training:
         return due
 
 
-def grid_faces(train_numbers: np.ndarray, test_numbers: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
-    """The faces of each epoch's grid, up to four of each split and always the same, and a caption for each of them."""
-    parts = {"train": train_numbers[:4], "test": test_numbers[:4]}
+def grid_faces(split: Split) -> tuple[list[np.ndarray], list[str]]:
+    """The faces of each epoch's grid, always the same: up to four that train and up to four that do not, test faces
+    only where none validate, as whoever looks at them chooses by them; and a caption for each."""
+    parts = {"train": split.train[:4]}
+    parts |= {"validation": split.validation[:4]} if len(split.validation) else {"test": split.test[:4]}
     return list(parts.values()), [f"{name} {k}" for name, numbers in parts.items() for k in numbers]

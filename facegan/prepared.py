@@ -175,15 +175,19 @@ def complete_indices(data: Path) -> list[int]:
     return samples
 
 
-def split(numbers: list[int]) -> tuple[list[int], list[int]]:
-    """The training and the test numbers: the first 80 % of the list, and the rest. Raises BadInput below 4 samples."""
+def split(numbers: list[int], validation: float = 0.0) -> tuple[list[int], list[int], list[int]]:
+    """The numbers of the faces that train, of those that validate, and of those that test: the first 80 % of the list
+    without its last part, that part, a share of them, and the rest. Raises BadInput where they are too few."""
     if len(numbers) < 4:
         # two faces on either side, so that a second map can be somebody else's
         raise BadInput(
             f"{len(numbers)} samples are too few to train and test on; prepare at least 4, better thousands."
         )
     boundary = min(int(TRAIN_SHARE * len(numbers)), len(numbers) - 2)
-    return numbers[:boundary], numbers[boundary:]
+    first = boundary - round(validation * boundary)
+    if validation and min(first, boundary - first) < 2:
+        raise BadInput(f"--validation {validation} of {boundary} faces leaves fewer than two to train, or to validate.")
+    return numbers[:first], numbers[first:boundary], numbers[boundary:]
 
 
 def working_size(data: Path) -> int | None:

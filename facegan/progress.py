@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import io
 import math
 import os
 import re
@@ -15,6 +16,9 @@ from tqdm import tqdm
 
 from facegan import checkpoints, devices, files, pictures
 from facegan.errors import BadInput, printable
+
+CHOOSE = ("val/perceptual", "val/loss")
+"""Which losses over the validation faces to choose an epoch by: the first that there is."""
 
 
 class Progress:
@@ -67,6 +71,14 @@ class Progress:
                 for name, value in {"images_per_second": rate, **values}.items():
                     tf.summary.scalar(f"train/{name}", value)
 
+    def log_validation(self, step: int, losses: dict[str, float]) -> None:
+        """Log losses over the validation faces: a row of metrics.csv whose other columns are empty."""
+        values = {f"val/{name}": x for name, x in losses.items()}
+        append_row(self.metrics, {"step": step, **values})
+        with self.writer.as_default(step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
     def check_finite(self, losses: dict[str, tf.Tensor]) -> dict[str, float]:
         """The losses as numbers. Raises BadInput when one is not finite, which names the first such step."""
         if is_finite(losses):
@@ -111,13 +123,33 @@ def file_writer(logs: Path) -> tf.summary.SummaryWriter:
 
 
 def append_row(path: Path, row: dict) -> None:
-    """Append a row to a .csv, after a header when it is the first."""
-    new = not path.exists() or not path.stat().st_size
-    with files.named_errors(path), path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, row.keys())
-        if new:
-            writer.writeheader()
-        writer.writerow({name: f"{x:.6g}" if isinstance(x, float) else x for name, x in row.items()})
+    """Append a row to a .csv; columns that it does not have yet are added, and empty in the rows before."""
+    row = {name: f"{x:.6g}" if isinstance(x, float) else x for name, x in row.items()}
+    with files.named_errors(path), path.open("a+", newline="", encoding="utf-8") as file:
+        file.seek(0)
+        reader = csv.DictReader(file)
+        header = list(reader.fieldnames or ())
+        if set(row) <= set(header):
+            csv.DictWriter(file, header).writerow(row)
+            return
+        rows = [*reader, row]
+    table = io.StringIO()
+    writer = csv.DictWriter(table, dict.fromkeys([*header, *row]))
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write_text(path, table.getvalue())
+
+
+def best_epoch(path: Path, steps_of_an_epoch: int) -> str:
+    """What metrics.csv says about the epoch with the least validation loss of those in CHOOSE; "" without one."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for name in CHOOSE:
+        if values := {int(row["step"]): float(row[name]) for row in rows if row.get(name)}:
+            best, last = min(values, key=values.get), max(values)
+            epochs = f"after epoch {best // steps_of_an_epoch} of {last // steps_of_an_epoch}"
+            return f"least {name}: {values[best]:.4g} {epochs}; {values[last]:.4g} at the end"
+    return ""
 
 
 def forget_rows_after(path: Path, step: int) -> None:

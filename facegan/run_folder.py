@@ -8,13 +8,13 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
 from facegan import checkpoints, cli, devices, files, flags, prepared
 from facegan.errors import BadInput, brief
-from facegan.flags import Bounds, Kind
+from facegan.flags import Bounds, Kind, Share
 
 
 @dataclasses.dataclass
@@ -33,8 +33,8 @@ class TrainingArgs:
     """folder of the run: flags, checkpoints, metrics.csv, result grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results")
     """where --test writes its pictures"""
-    split: Annotated[Literal["test", "train", "all"], Kind.CALL] = "test"
-    """which faces --test paints: the last 20 %, the first 80 %, or all"""
+    split: Annotated[Literal["test", "validation", "train", "all"], Kind.CALL] = "test"
+    """which faces --test paints: the last 20 %; those of --validation; the others of the first 80 %; or all"""
     published: bool = False
     """begin a run with the published recipe's values; flags given beside it take precedence"""
 
@@ -42,6 +42,9 @@ class TrainingArgs:
     """working size S; the prepared folder must have the same"""
     epochs: Annotated[int, Bounds(1, 10**9), Kind.FREE] = 150
     """passes over the training faces; may be raised later"""
+    validation: Share = 0.0
+    """share of the first 80 % of the faces, their last ones, that do not train but validate: after every epoch their
+    losses are logged as val/..., to choose by and to see when to stop"""
     batch_size: Annotated[int, Bounds(1, 10**6), Kind.TRAINING] = 16
     """faces a step, over all devices together"""
     seed: Annotated[int, Bounds(0, 2**32 - 1)] = 0
@@ -132,7 +135,10 @@ def is_numbers(value: object) -> bool:
     return isinstance(value, list) and all(type(number) is int for number in value)
 
 
-SPLIT = {"source": {"source": str}, "train": is_numbers, "test": is_numbers, "train_photos?": is_numbers}
+SPLIT = {
+    **{"source": {"source": str}, "train": is_numbers, "test": is_numbers},
+    **{"validation?": is_numbers, "train_photos?": is_numbers},
+}
 STARTS = {"starts": list}
 """What split.json and starts.json hold (files.fault)."""
 
@@ -156,14 +162,25 @@ def check_flags(args: TrainingArgs, recorded: dict) -> None:
             )
 
 
-def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the faces that train, and of those that test. Raises BadInput where they are not those that the
-    run recorded in run/split.json.
+class Split(NamedTuple):
+    """Numbers of faces; validation and test ones never train."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def all(self) -> np.ndarray:
+        return np.concatenate(self)
+
+
+def checked_split(args: TrainingArgs, numbers: list[int]) -> Split:
+    """Which faces train, validate and test. Raises BadInput where they are not those that the run recorded in
+    run/split.json.
 
     Added or removed samples move the border between the splits: training would go on with former test faces, and
     testing would judge by faces that were trained on. Testing on another dataset is free.
     """
-    train_numbers, test_numbers = prepared.split(numbers)
+    train_numbers, validation_numbers, test_numbers = prepared.split(numbers, args.validation)
     source = prepared.describe(args.data)
     if has_checkpoint(args.run):
         before, trains = read_record(args.run / "split.json", SPLIT), args.train or args.dry_run
@@ -172,7 +189,8 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, n
                 f"{args.run} was not trained on what {args.data} is ({other}): name a new folder with --run, or the "
                 "folder it was trained on with --data."
             )
-        if trains and (before["train"], before["test"]) != (train_numbers, test_numbers):
+        recorded = [before.get(name, []) for name in Split._fields]
+        if trains and recorded != [train_numbers, validation_numbers, test_numbers]:
             raise BadInput(
                 f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
                 f"({len(train_numbers)}): name a new folder with --run, or bring the samples back."
@@ -189,19 +207,21 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> tuple[np.ndarray, n
                 f"{args.run} was trained on {brief(regions_before)} regions, {args.data} has {regions} ones: name a "
                 "folder prepared with the same --regions."
             )
-        leaked = trained_faces(args.data, before, test_numbers)
+        leaked = trained_faces(args.data, before, validation_numbers + test_numbers)
         if leaked:
             raise BadInput(
-                f"{args.run} was trained on {len(leaked)} of what are test faces in {args.data} now "
+                f"{args.run} was trained on {len(leaked)} of what are test or validation faces in {args.data} now "
                 f"(first: {min(leaked)}), as samples were removed since: bring them back, or train into a new --run."
             )
-    return np.array(train_numbers), np.array(test_numbers)
+    return Split(*(np.array(part, int) for part in (train_numbers, validation_numbers, test_numbers)))
 
 
-def parts_to_test(args: TrainingArgs, train_numbers: np.ndarray, test_numbers: np.ndarray) -> list[np.ndarray]:
-    """The numbers of the faces that --split names, those that train and those that test apart."""
-    parts = {"train": train_numbers, "test": test_numbers}
-    return list(parts.values()) if args.split == "all" else [parts[args.split]]
+def parts_to_test(args: TrainingArgs, split: Split) -> list[np.ndarray]:
+    """The numbers of the faces that --split names, those of each part apart. Raises BadInput when it names none."""
+    if args.split == "validation" and not len(split.validation):
+        raise BadInput(f"--split validation: {args.run} has no validation faces; a run with --validation does.")
+    parts = split if args.split == "all" else [getattr(split, args.split)]
+    return [numbers for numbers in parts if len(numbers)]
 
 
 KNOWN_BY_PLACE = (
@@ -219,10 +239,10 @@ def has_photographs(data: Path, split: dict) -> bool:
     return all(prepared.photo_crc(data, numbers[i]) == photos[i] for i in places)
 
 
-def trained_faces(data: Path, split: dict, test_numbers: list[int]) -> list[int]:
-    """The test faces of a folder that trained by split.json: those of the same number and the same dataset, in whatever
-    layout or size it is prepared, or of the same photograph."""
-    common = sorted(set(test_numbers) & set(split["train"]))
+def trained_faces(data: Path, split: dict, numbers: list[int]) -> list[int]:
+    """Which of these faces of a folder trained, by split.json: those of the same number and the same dataset, in
+    whatever layout or size it is prepared, or of the same photograph."""
+    common = sorted(set(numbers) & set(split["train"]))
     if split["source"]["source"] == prepared.describe(data)["source"]:
         return common
     photos = dict(zip(split["train"], split.get("train_photos", ()), strict=False))
@@ -237,7 +257,7 @@ def steps_of_an_epoch(args: TrainingArgs, faces: int) -> int:
     return faces // args.batch_size
 
 
-def record(args: TrainingArgs, train_numbers: list[int], test_numbers: list[int]) -> None:
+def record(args: TrainingArgs, split: Split) -> None:
     """Write the run's flags to run/args.json, its faces and the training photographs' checksums to run/split.json, and
     add this start to run/starts.json: time, command line, versions. Only while the run folder is held, so that nobody
     else's are replaced."""
@@ -245,9 +265,9 @@ def record(args: TrainingArgs, train_numbers: list[int], test_numbers: list[int]
         return
     args.run.mkdir(parents=True, exist_ok=True)
     if not has_checkpoint(args.run):
-        photos = [prepared.photo_crc(args.data, k) for k in train_numbers]
-        faces = {"source": prepared.describe(args.data), "train": train_numbers, "test": test_numbers}
-        faces["train_photos"] = photos
+        faces = {name: numbers.tolist() for name, numbers in split._asdict().items()}
+        faces["train_photos"] = [prepared.photo_crc(args.data, k) for k in faces["train"]]
+        faces["source"] = prepared.describe(args.data)
         files.write_text(args.run / "split.json", json.dumps(faces))
     settings = {"format": FORMAT, "script": script_of(type(args)), **flags_to_record(args)}
     files.write_text(args.run / "args.json", json.dumps(settings, indent=2) + "\n")

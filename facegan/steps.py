@@ -1,6 +1,7 @@
 """From the gradients of a batch to a training step on all devices: optimizers, the moving average of weights, XLA."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import keras
@@ -67,6 +68,16 @@ def update_average(average: keras.Model, network: keras.Model, decay: float, ste
 
     for mean, value in zip(average.weights, network.weights, strict=True):
         devices.strategy().extended.update(mean.value, update, args=(value.value,))
+
+
+def mean_losses(validation_step: Callable, batches: tf.data.Dataset) -> dict[str, float]:
+    """validation_step(batch), losses by name, over all batches: means over faces."""
+    sums, faces = Counter(), 0
+    for batch in batches:
+        n = len(batch["k"])
+        faces += n
+        sums.update({name: n * float(loss) for name, loss in validation_step(batch).items()})
+    return {name: total / faces for name, total in sums.items()}
 
 
 # --- optimizers -------------------------------------------------------------------------------------------------------

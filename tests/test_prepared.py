@@ -258,15 +258,27 @@ def test_complete_indices_takes_samples_without_colour_maps_and_no_maps_without_
 
 
 def test_split_of_celebamask_hq():
-    train, test = prepared.split(list(range(30_000)))
+    train, validation, test = prepared.split(list(range(30_000)))
     assert train == list(range(24_000))
+    assert validation == []
     assert test == list(range(24_000, 30_000))
+
+
+def test_validation_faces_are_the_last_that_would_train():
+    train, validation, test = prepared.split(list(range(100)), 0.15)
+    assert (train, validation, test) == (list(range(68)), list(range(68, 80)), list(range(80, 100)))
+
+
+@pytest.mark.parametrize(("count", "share"), [(10, 0.1), (10, 0.9), (100, 1.0)])
+def test_validation_that_leaves_too_few_is_refused(count, share):
+    with pytest.raises(BadInput, match=f"--validation {share} of .* faces leaves fewer than two"):
+        prepared.split(list(range(count)), share)
 
 
 @pytest.mark.parametrize(("count", "train"), [(4, 2), (5, 3), (9, 7), (10, 8), (11, 8), (100, 80)])
 def test_split_of_few_samples_leaves_two_to_test(count, train):
     numbers = [3 * k for k in range(count)]  # numbers with gaps: the list is split, not the range
-    assert prepared.split(numbers) == (numbers[:train], numbers[train:])
+    assert prepared.split(numbers) == (numbers[:train], [], numbers[train:])
 
 
 def test_too_few_samples_are_refused():

@@ -22,7 +22,7 @@ def run(tmp_path) -> Path:
     folder = tmp_path / "runs" / "default-s0"
     folder.mkdir(parents=True)
     (folder / "args.json").write_text('{"batch_size": 4}')
-    (folder / "metrics.csv").write_text("step,images_per_second\n20,1\n40,10\n60,20\n")
+    (folder / "metrics.csv").write_text("step,images_per_second,val/l1\n20,1,\n40,10,\n40,,0.1\n60,20,\n")
     return folder
 
 
@@ -38,7 +38,7 @@ def test_a_recipe_that_was_stopped_in_testing_is_not_trained_again(minutes, trai
     def call(script, *flags, **_):
         calls.append((script, flags[0]))
         if script == "evaluate.py":
-            scores = run / "results" / "evaluation" / "scores.json"
+            scores = run / "results-validation" / "evaluation" / "scores.json"
             scores.parent.mkdir(parents=True)
             scores.write_text('{"scores": {"rec": {}}}')
 
@@ -52,7 +52,7 @@ def test_a_recipe_that_was_stopped_in_testing_is_not_trained_again(minutes, trai
 
 def test_the_table_has_ratios_to_the_first_and_nothing_where_a_script_has_no_such_score(run, tmp_path):
     for name in ("default", "rec-default"):
-        results = tmp_path / "runs" / f"{name}-s0" / "results"
+        results = tmp_path / "runs" / f"{name}-s0" / "results-validation"
         results.mkdir(parents=True)
         (results / "results.json").write_text(json.dumps({"step": 60, "flags": {"batch_size": 4}}))
     both = {"rec": {"lpips": {"value": 0.4}}, "man": {"identity": {"value": 0.5}}}
@@ -97,8 +97,8 @@ def test_a_budget_that_is_none_is_refused_before_it_is_recorded(flags, prepared_
 def test_a_run_of_other_defaults_is_not_taken_for_todays(run, monkeypatch, tmp_path):
     monkeypatch.setattr(recipes, "call", lambda script, *flags, **_: None)
     args = recipes.Args(runs=tmp_path / "runs", minutes=0.25)
-    (run / "results" / "evaluation").mkdir(parents=True)
-    (run / "results" / "evaluation" / "scores.json").write_text('{"scores": {"rec": {}}}')
+    (run / "results-validation" / "evaluation").mkdir(parents=True)
+    (run / "results-validation" / "evaluation" / "scores.json").write_text('{"scores": {"rec": {}}}')
     recipes.make(args, "default", 0)
     recorded = json.loads((run / "recipe.json").read_text())
     (run / "recipe.json").write_text(json.dumps({**recorded, "identity": 20.0}))
