@@ -67,7 +67,7 @@ def make_run(run: Path, data: Path, size: int) -> None:
     """A run folder of untrained weights."""
     args = pix2pix.Args(run=run, data=data, size=size, precision="float32")
     state = pix2pix.State(args)
-    run_folder.record(args, [0, 1], [2, 3])
+    run_folder.record(args, run_folder.Split(np.arange(2), np.arange(0), np.arange(2, 4)))
     state.checkpoints.save(1)
 
 

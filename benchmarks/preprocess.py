@@ -8,6 +8,7 @@ logic (cv2.imread of each mask in colour, float64 stacks, np.savez), the decodin
 project with one worker, and with all. The table gives the median faces/s and the median of the ratios of each turn.
 """
 
+import contextlib
 import sys
 import tempfile
 import time
@@ -120,7 +121,12 @@ def table(name: str, count: int, ways: dict, repeats: int) -> None:
 
 def ours(work, tasks: dict, folder: Path, workers: int, prepare_worker=None):
     """The script's own job with so many workers, as --overwrite runs it."""
-    return lambda: jobs.run(work, tasks, folder, workers=workers, overwrite=True, prepare_worker=prepare_worker)
+
+    def run():
+        with contextlib.redirect_stdout(None):  # the table is all that this script prints
+            jobs.run(work, tasks, folder, workers=workers, overwrite=True, prepare_worker=prepare_worker)
+
+    return run
 
 
 def bench(args: Args, source: Path, scratch: Path) -> None:

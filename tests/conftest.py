@@ -4,6 +4,7 @@ import contextlib
 import csv
 import fcntl
 import functools
+import gc
 import io
 import json
 import os
@@ -57,6 +58,15 @@ class Outcome:
     @property
     def last_line(self) -> str:
         return self.out.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_networks():
+    """After each file: what Keras and TensorFlow keep of its networks would fill the memory of a whole test run."""
+    yield
+    if keras := sys.modules.get("keras"):
+        keras.utils.clear_session()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from facegan.dry_run import describe_training
 from facegan.run_folder import Split
 
 
-@pytest.mark.parametrize(("number", "faces", "gigabytes"), [(1, 10, "0.6"), (2, 5, "0.3")])
-def test_a_dry_run_counts_by_hand(number, faces, gigabytes, monkeypatch, capsys):
+@pytest.mark.parametrize(("number", "share", "gigabytes"), [(1, 10, "0.6"), (2, 5, "0.3")])
+def test_a_dry_run_counts_by_hand(number, share, gigabytes, monkeypatch, capsys):
     """5 million numbers a face, 4 bytes each, three passes."""
     monkeypatch.setattr(devices, "strategy", lambda: SimpleNamespace(num_replicas_in_sync=number))
     inputs = keras.Input((1000, 1000, 3)), keras.Input((7,))
@@ -23,7 +23,7 @@ def test_a_dry_run_counts_by_hand(number, faces, gigabytes, monkeypatch, capsys)
     describe_training(args, faces, {network: 3})
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "painter: 1000 x 1000 x 3 + 7 -> 1000 x 1000 x 2, 8 parameters"
-    assert f"{gigabytes} layer outputs of {faces} faces" in lines[1]
+    assert f"{gigabytes} layer outputs of {share} faces" in lines[1]
     assert lines[-2:] == ["40 training and 10 test faces: 4 steps an epoch", "3 epochs: 12 steps. Nothing was written."]
     assert lines[1].endswith("0.8 the program)")  # on a CPU
     args.precision = "mixed_bfloat16"

@@ -59,7 +59,8 @@ def make_run(folder: Path, script, data: Path, flags: dict) -> None:
     for weight in state.average.weights:
         value = weight.numpy() + rng.normal(0, 0.02, weight.shape)
         weight.assign(abs(value) if "variance" in weight.name else value)
-    run_folder.record(script.Args(run=folder, data=data, size=64, **flags), [0, 1], [2, 3])
+    faces = run_folder.Split(np.arange(2), np.arange(0), np.arange(2, 4))
+    run_folder.record(script.Args(run=folder, data=data, size=64, **flags), faces)
     state.checkpoints.save(12)
 
 

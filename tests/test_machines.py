@@ -138,7 +138,7 @@ def test_only_the_first_machine_writes(killed, resumed):
 def test_a_machine_that_is_not_the_first_writes_nothing(tmp_path, prepared_64, monkeypatch):
     monkeypatch.setattr(devices, "is_chief", lambda: False)
     args = pix2pix.Args(train=True, run=tmp_path / "run", data=prepared_64)
-    run_folder.record(args, [0, 1], [2, 3])
+    run_folder.record(args, run_folder.Split([0, 1], [], [2, 3]))
     checkpoints.Checkpoints(args.run, weights=SimpleNamespace(variables=[tf.Variable(1.0)])).save(1)
     with Progress(args.run, step=0, last=100, batch_size=4) as progress:
         progress.update(progress.LOG_STEPS, {"g": tf.constant(1.0)})

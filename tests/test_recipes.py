@@ -67,7 +67,7 @@ def test_the_table_has_ratios_to_the_first_and_nothing_where_a_script_has_no_suc
 
 def test_a_missing_judge_is_said_before_anything_is_trained(prepared_64, tmp_path):
     with pytest.raises(recipes.BadInput, match=r"no .*parser.keras: run `python parse_face.py --train"):
-        recipes.check_judges(recipes.Args(data=prepared_64, size=64, parser=tmp_path), ["base"])
+        recipes.check_judges(recipes.Args(data=prepared_64, size=64, validation=0.25, parser=tmp_path), ["base"])
 
 
 @pytest.mark.parametrize("copied", [False, True])
@@ -78,7 +78,7 @@ def test_what_is_trained_for_does_not_judge(copied, prepared_64, tmp_path, monke
     for module, name in ((judges, "load_parser"), (judges, "load_lpips"), (parsers, "load")):
         monkeypatch.setattr(module, name, lambda *_: None)
     loss_parser = shutil.copytree(judge, tmp_path / "copy") if copied else judge
-    args = recipes.Args(data=prepared_64, size=64, parser=judge, loss_parser=loss_parser)
+    args = recipes.Args(data=prepared_64, size=64, validation=0.25, parser=judge, loss_parser=loss_parser)
     recipes.check_judges(args, ["base"])
     with pytest.raises(recipes.BadInput, match="what is trained for must not judge"):
         recipes.check_judges(args, ["map-consistency"])

@@ -38,7 +38,7 @@ def test_the_scripts_keep_the_same_order(script):
     shared = set(here) & set(there)
     assert [name for name in here if name in shared] == [name for name in there if name in shared]
     assert [name for name in here if name.startswith("# ---")] == [name for name in there if name.startswith("# ---")]
-    assert {"Args", "splits", "Generator", "Discriminator", "gan_loss", "make_train_step", "train", "test"} <= shared
+    assert {"Args", "split", "Generator", "Discriminator", "gan_loss", "make_losses", "train", "test"} <= shared
 
 
 def test_v2_differs_from_pix2pix_where_its_docstring_says_and_nowhere_else():
@@ -55,7 +55,7 @@ def test_v2_differs_from_pix2pix_where_its_docstring_says_and_nowhere_else():
 
     here, there = definitions(pix2pix_v2), definitions(pix2pix)
     assert {name for name in here if here[name] != there.get(name)} == {
-        "Args", "Discriminator", "map_loss", "make_train_step"
+        "Args", "Discriminator", "map_loss", "make_losses"
     }  # fmt: skip
 
 
