@@ -9,5 +9,6 @@ upload_store.py  what was uploaded, in memory, by session
 wire.py          grids as text, pictures as files
 uploads.py       pictures that somebody hands in: limits, photographs, label maps
 editing.py       edits as functions; for notebooks, the command line and the page
+oklab.py         colours as the eye orders them
 page/            the page in the browser: page/main.js begins it
 """
