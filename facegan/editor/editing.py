@@ -14,14 +14,15 @@ takes. S is the working size. No TensorFlow.
 
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from facegan import labelmaps, prepared, regions
+from facegan.editor import compositing
+from facegan.editor.compositing import fill_gaps, grow, nearest
 from facegan.errors import BadInput
 from facegan.regions import LABEL_REGION, PARTS, REGIONS
 
@@ -29,8 +30,6 @@ NAMES = ("background", *REGIONS)
 """Number of a region in a grid -> its name."""
 UNPAINTED, OWN = 255, 254
 """In a grid: as the map under it has it; as the photograph's own map has it, which is what an eraser leaves."""
-FEATURES = ("eyes", "mouth", "nose")
-"""Regions that are repainted whole when their shape changes: an opened mouth is more than its new border."""
 
 ONE_HOT = np.eye(len(NAMES), dtype=np.uint8)[:, 1:]  # number of a region -> its seven masks
 
@@ -50,6 +49,16 @@ class Face:
     map: FaceMap
     colors: np.ndarray
     face_id: np.ndarray
+
+    @cached_property
+    def regions(self) -> np.ndarray:
+        """The region that each pixel shows, (S, S) uint8, numbers of NAMES."""
+        return LABEL_REGION[self.map.labels]
+
+    @cached_property
+    def area(self) -> np.ndarray:
+        """All but the background, (S, S) bool."""
+        return union(self.map.masks)
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,16 @@ class Edit:
     def regions(self) -> np.ndarray:
         """The region that each pixel shows, (S, S) uint8, numbers of NAMES."""
         return np.where(self.grid < OWN, self.grid, LABEL_REGION[self.under.labels])
+
+    @cached_property
+    def area(self) -> np.ndarray:
+        """All but the background, (S, S) bool."""
+        return union(self.masks)
+
+
+def union(masks: np.ndarray) -> np.ndarray:
+    """Masks (S, S, 7) of 0/1 -> the pixels that any of them has, (S, S) bool; five times as fast as any(-1)."""
+    return reduce(np.bitwise_or, np.moveaxis(masks, -1, 0)) > 0
 
 
 # --- faces ------------------------------------------------------------------------------------------------------------
@@ -203,18 +222,6 @@ def beneath(edit: Edit, number: int) -> np.ndarray:
     return np.where(others.any(-1), covered, nearest(edit.regions, edit.regions != number)).astype(np.uint8)
 
 
-def nearest(values: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """For each pixel the value of the nearest source; values (S, S) uint8, sources (S, S) bool. 0 without sources."""
-    if not sources.any():
-        return np.zeros_like(values)
-    _, index = cv2.distanceTransformWithLabels(
-        (~sources).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    table = np.zeros(index.max() + 1, values.dtype)
-    table[index[sources]] = values[sources]
-    return table[index]
-
-
 def parse_color(text: str) -> np.ndarray:
     """ "#8a3b1f" -> (3,) float32 in 0..255. Raises BadInput."""
     if not re.fullmatch(r"#?[0-9a-fA-F]{6}", text):
@@ -242,69 +249,55 @@ def inputs(edit: Edit) -> dict[str, np.ndarray]:
     return {name: x[None].astype(np.float32) for name, x in values.items()}
 
 
-def changed_pixels(edit: Edit) -> np.ndarray:
-    """Where the face is to be painted anew, (S, S) bool: where the map differs from the photograph's own, eyes, mouth
-    and nose whole as soon as their shape does, recoloured regions, and everything for another identity."""
-    own, new = edit.face.map.masks, edit.masks
-    changed = (own != new).any(-1)
-    for i, region in enumerate(REGIONS):
-        moved = own[..., i] != new[..., i]
-        if region in FEATURES and moved.any():
-            _, pieces = cv2.connectedComponents(own[..., i] | new[..., i])
-            changed |= np.isin(pieces, np.unique(pieces[moved]))
-    recolored = np.abs(edit.colors - edit.face.colors).max(-1) > 0
-    changed |= new[..., recolored].any(-1)
-    if not np.array_equal(edit.face_id, edit.face.face_id):
-        changed |= new.any(-1)
-    return changed
-
-
 def paint_weights(edit: Edit) -> np.ndarray:
-    """How much of each pixel is painted when the rest of the photograph is kept, (S, S) float32: 1 at
-    changed_pixels(), falling to 0 at a distance of S / 32 + 1 pixels, 0 further away and in the background."""
-    changed = changed_pixels(edit)
-    if not changed.any():
-        return np.zeros(changed.shape, np.float32)
-    reach = max(1, len(changed) / 32)
-    distance = cv2.distanceTransform((~changed).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.clip(1 - (distance - 1) / reach, 0, 1) * edit.masks.any(-1)
+    """How much of each pixel the generator paints when the rest of the photograph is kept, (S, S) float32 in 0..1: all
+    of the face for another identity, else what compositing.repaint_weights() says; 0 in the background."""
+    if not np.array_equal(edit.face_id, edit.face.face_id):
+        return edit.area.astype(np.float32)
+    return compositing.repaint_weights(edit.face.regions, edit.regions) * edit.area
+
+
+def recolor_weights(edit: Edit) -> dict[int, np.ndarray]:
+    """Number of a region with another colour -> how much of each pixel of the photograph takes it, (S, S) float32 in
+    0..1. Only pixels that show the region count: eyes, mouth, nose and accessories lie over the skin, and stay."""
+    numbers = 1 + np.flatnonzero((edit.colors != edit.face.colors).any(-1))
+    return {n: compositing.recolor_weights(edit.face.regions, edit.regions, n) for n in numbers}
+
+
+def bare_background(edit: Edit) -> np.ndarray:
+    """Background that becomes visible only now, and S / 64 pixels around, where single hairs may stand, (S, S) bool."""
+    gap = edit.face.area & ~edit.area
+    return grow(gap, len(gap) // 64) & ~edit.area
+
+
+def changed_pixels(edit: Edit) -> np.ndarray:
+    """Where the result can differ from the photograph when the rest of it is kept, (S, S) bool."""
+    changed = (paint_weights(edit) > 0) | bare_background(edit)
+    for weights in recolor_weights(edit).values():
+        changed |= weights > 0
+    return changed
 
 
 def composite(edit: Edit, generated: np.ndarray, keep: bool = True) -> np.ndarray:
     """The result, (S, S, 3) uint8, of what a generator made of the edit, (S, S, 3) in 0..1.
 
-    keep: each pixel is painted by its weight of paint_weights(), and all others are the photograph's, to the bit;
-    otherwise the whole face is painted. The background is the photograph's either way; where it becomes visible only
-    now, and S / 64 pixels around, where single hairs may stand, it is filled smoothly from what the photograph shows
-    of it.
+    keep: what changes is painted by its weight of paint_weights(), in the photograph's local colours; a recoloured
+    region is the photograph's own in another colour; all other pixels are the photograph's, to the bit. Otherwise the
+    whole face is as generated. The background is the photograph's either way; where it becomes visible only now, it is
+    filled smoothly from what the photograph shows of it.
     """
-    weights = paint_weights(edit) if keep else edit.masks.any(-1).astype(np.float32)
-    base = edit.face.image.astype(np.float32)
-    face, new = edit.face.map.masks.any(-1), edit.masks.any(-1)
-    if (face & ~new).any():
-        bare = grow(face & ~new, len(face) // 64) & ~new
-        base[bare] = fill_gaps(base, ~grow(face, len(face) // 64))[bare]
-    mixed = base + (np.clip(generated, 0, 1) * 255 - base) * weights[..., None]
+    face, picture = edit.face, np.clip(generated, 0, 1).astype(np.float32) * 255
+    if keep:
+        weights = paint_weights(edit)
+        base = compositing.recolor(face.image, recolor_weights(edit), face.colors, edit.colors)
+        picture = compositing.match_colors(picture, base, face.regions, edit.regions, weights)
+    else:
+        weights, base = edit.area.astype(np.float32), face.image.astype(np.float32)
+    bare = bare_background(edit)
+    if bare.any():
+        base[bare] = fill_gaps(base, ~grow(face.area, len(base) // 64))[bare]
+    mixed = base + (picture - base) * weights[..., None]
     return np.rint(mixed).astype(np.uint8)
-
-
-def grow(where: np.ndarray, pixels: int) -> np.ndarray:
-    """(S, S) bool, larger by some pixels on every side."""
-    square = np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)
-    return cv2.dilate(where.astype(np.uint8), square) > 0
-
-
-def fill_gaps(picture: np.ndarray, is_known: np.ndarray) -> np.ndarray:
-    """A picture (S, S, 3) float32 whose other pixels are means of known ones, of the next coarser size that has any
-    there; 0 if no pixel is known."""
-    if is_known.all() or len(is_known) == 1:
-        return picture * is_known[..., None]
-    half = (len(is_known) // 2, len(is_known) // 2)
-    weights = cv2.resize(is_known.astype(np.float32), half, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(picture * is_known[..., None], half, interpolation=cv2.INTER_AREA)
-    coarse = fill_gaps(small / np.maximum(weights, 1e-6)[..., None], weights > 0)
-    smooth = cv2.resize(coarse, is_known.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.where(is_known[..., None], picture, smooth)
 
 
 def labels(edit: Edit) -> np.ndarray:

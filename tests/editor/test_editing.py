@@ -188,13 +188,49 @@ def test_a_reshaped_mouth_is_repainted_whole_and_eyes_stay(face):
     assert not where[:44].any()
 
 
-def test_recolouring_changes_its_region_and_no_further_than_the_feather(face):
+def test_recolouring_keeps_the_photographs_light_and_needs_no_generator(face):
     edit = editing.recolor(editing.begin(face), "hair", editing.parse_color("#8a3b1f"))
     result = editing.composite(edit, painted(0.25))
-    hair = face.map.masks[..., 3] > 0
-    assert (result[hair] == 64).all()
-    far = ~editing.grow(hair, S // 32 + 1)
-    np.testing.assert_array_equal(result[far], face.image[far])
+    np.testing.assert_array_equal(result, editing.composite(edit, painted(0.9)))
+    hair = edit.regions == NAMES.index("hair")
+    np.testing.assert_array_equal(result[~hair], face.image[~hair])
+    light, before = (x[hair].astype(float) @ [0.3, 0.59, 0.11] for x in (result, face.image))
+    assert np.corrcoef(light, before)[0, 1] > 0.9
+    assert np.linalg.norm(result[hair].mean(0) - edit.colors[3]) < 0.4 * np.linalg.norm(face.colors[3] - edit.colors[3])
+
+
+def test_a_stroke_takes_the_colour_that_the_photograph_has_beside_it(face):
+    image = np.where(np.arange(S)[:, None] < S // 2, np.uint8([200, 160, 90]), np.uint8([60, 40, 30]))
+    edit = editing.begin(replace(face, image=np.broadcast_to(image, (S, S, 3)).copy()))
+    result = editing.composite(editing.paint(edit, box(16, 24, 12, 52), "hair"), painted())
+    np.testing.assert_allclose(result[20, 14:22], np.broadcast_to([200, 160, 90], (8, 3)), atol=12)
+    np.testing.assert_allclose(result[20, 42:50], np.broadcast_to([60, 40, 30], (8, 3)), atol=12)
+
+
+@pytest.mark.parametrize("region", editing.REGIONS)
+def test_recolouring_a_region_leaves_what_lies_over_it(prepared_64, region):
+    for k in editing.face_numbers(prepared_64)[:4]:
+        edit = editing.recolor(editing.begin(editing.read_face(prepared_64, k)), region, np.array([40, 90, 200]))
+        shows = edit.regions == NAMES.index(region)
+        np.testing.assert_array_equal(editing.composite(edit, painted())[~shows], edit.face.image[~shows])
+        np.testing.assert_array_equal(editing.changed_pixels(edit), shows)
+
+
+def test_all_that_changes_is_in_changed_pixels(prepared_64):
+    face, other = editing.read_face(prepared_64, 0), editing.read_face(prepared_64, 1)
+    dark = editing.recolor(editing.begin(face), "skin", np.array([90, 60, 50]))
+    bare = editing.paint(dark, box(0, 20, 0, 64), "background")
+    for edit in (dark, editing.borrow_map(dark, other.map), bare):
+        changed = editing.changed_pixels(edit)
+        np.testing.assert_array_equal(editing.composite(edit, painted())[~changed], face.image[~changed])
+
+
+def test_a_dab_of_hair_on_the_nose_stays_a_dab(prepared_64):
+    for k in editing.face_numbers(prepared_64)[:4]:
+        edit = editing.begin(editing.read_face(prepared_64, k))
+        y, x = np.argwhere(edit.regions == NAMES.index("nose")).mean(0).astype(int)
+        edit = editing.paint(edit, box(y, y + 1, x, x + 2), "hair")
+        assert (editing.composite(edit, painted()) != edit.face.image).any(-1).sum() < 40
 
 
 def test_the_background_is_always_the_photographs(face):

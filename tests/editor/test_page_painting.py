@@ -31,7 +31,7 @@ def test_paint_erase_fill_undo_and_redo(page, served, prepared_64):
     edit = edit_of(page, prepared_64)
     found = result(page)
     np.testing.assert_array_equal(found, editing.composite(edit, served.setup.paint(edit)))
-    untouched = editing.paint_weights(edit) == 0
+    untouched = ~editing.changed_pixels(edit)
     assert untouched.mean() > 0.3
     np.testing.assert_array_equal(found[untouched], face.image[untouched])
 
@@ -80,7 +80,7 @@ def test_recolour_and_the_photos_colour_again(page, prepared_64):
     found = result(page)
     hair = face.map.masks[..., 3] > 0
     assert np.abs(found[hair].astype(int) - face.image[hair]).mean() > 10
-    far = editing.paint_weights(edit_of(page, prepared_64)) == 0
+    far = ~editing.changed_pixels(edit_of(page, prepared_64))
     np.testing.assert_array_equal(found[far], face.image[far])
     page.get_by_label("The photo's own colour of hair").click()
     np.testing.assert_array_equal(result(page), face.image)
