@@ -9,6 +9,7 @@ upload_store.py  what was uploaded, in memory, by session
 wire.py          grids as text, pictures as files
 uploads.py       pictures that somebody hands in: limits, photographs, label maps
 editing.py       edits as functions; for notebooks, the command line and the page
+borrowing.py     how a region of one face fits another; arrays only
 compositing.py   what of a photograph an edit changes, how softly, in which colours; arrays only
 oklab.py         colours as the eye orders them
 page/            the page in the browser: page/main.js begins it

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facegan import labelmaps, prepared, regions
-from facegan.editor import compositing
+from facegan.editor import borrowing, compositing
 from facegan.editor.compositing import fill_gaps, grow, nearest
 from facegan.errors import BadInput
 from facegan.regions import LABEL_REGION, PARTS, REGIONS
@@ -30,6 +30,9 @@ NAMES = ("background", *REGIONS)
 """Number of a region in a grid -> its name."""
 UNPAINTED, OWN = 255, 254
 """In a grid: as the map under it has it; as the photograph's own map has it, which is what an eraser leaves."""
+
+BENEATH = ("background", "skin", "clothes")
+"""What shows where a region was before another face's took its place."""
 
 ONE_HOT = np.eye(len(NAMES), dtype=np.uint8)[:, 1:]  # number of a region -> its seven masks
 
@@ -193,15 +196,14 @@ def borrow_map(edit: Edit, other: FaceMap) -> Edit:
 
 
 def borrow_region(edit: Edit, other: FaceMap, region: str) -> Edit:
-    """One region of another map, in its place. Where the old one was and the new one is not, what lies under it shows
-    (the skin under hair, where the dataset says so), else the nearest other region."""
-    number, now = NAMES.index(region), edit.regions
-    theirs = LABEL_REGION[other.labels] == number
-    gone = (now == number) & ~theirs
-    new = np.where(theirs, np.uint8(number), now)
-    if gone.any():
-        new[gone] = beneath(edit, number)[gone]
-    return replace(edit, grid=np.where(new == now, edit.grid, new))
+    """One region of another map, moved and scaled to this face, without slits between it and the head: see
+    borrowing.place(). Where the old one was and the new one is not, what lies beneath shows: borrowing.beneath(). What
+    was painted of the region goes, and what earlier borrowing left where it was."""
+    number = NAMES.index(region)
+    is_rest = (LABEL_REGION[edit.under.labels] == number) & np.isin(edit.grid, [NAMES.index(x) for x in BENEATH])
+    edit = replace(edit, grid=np.where(is_rest | (edit.grid == number), np.uint8(UNPAINTED), edit.grid))
+    new = borrowing.place(number, other.labels, edit.masks, labels(edit))
+    return replace(edit, grid=np.where(new == edit.regions, edit.grid, new))
 
 
 def borrow_colors(edit: Edit, other: Face) -> Edit:
@@ -213,13 +215,6 @@ def borrow_colors(edit: Edit, other: Face) -> Edit:
 def borrow_identity(edit: Edit, other: Face) -> Edit:
     """Another person's face ID."""
     return replace(edit, face_id=other.face_id)
-
-
-def beneath(edit: Edit, number: int) -> np.ndarray:
-    """What each pixel shows when region `number` is taken away, (S, S) uint8."""
-    others = edit.masks * (np.arange(1, len(NAMES)) != number).astype(np.uint8)  # (S, S, 7)
-    covered = len(NAMES) - 1 - others[..., ::-1].argmax(-1)  # the last of several: all others lie over the skin
-    return np.where(others.any(-1), covered, nearest(edit.regions, edit.regions != number)).astype(np.uint8)
 
 
 def parse_color(text: str) -> np.ndarray:

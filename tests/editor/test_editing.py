@@ -107,11 +107,32 @@ def test_a_borrowed_region_takes_the_place_of_the_old_one(face):
     other[8:14, 20:44] = ID["hair"]  # smaller, and lower
     edit = editing.borrow_region(editing.begin(face), FaceMap(regions.masks_from_labels(other), other), "hair")
     theirs = regions.LABEL_REGION[other] == NAMES.index("hair")
-    np.testing.assert_array_equal(edit.regions == NAMES.index("hair"), theirs)
-    assert (edit.regions[14:16, 20:44] == NAMES.index("skin")).all()  # the skin that the photo's own map has there
+    hair = edit.regions == NAMES.index("hair")
+    assert hair[theirs].all()
+    assert editing.grow(theirs, S // 32)[hair].mean() > 0.9  # the brows are further down
+    assert (edit.regions[15, 20:44] == NAMES.index("skin")).all()  # the skin that the photo's own map has there
     assert (edit.regions[4, 10:54] == 0).all()  # background is nearest
-    other_regions = ~theirs & (face.map.masks[..., 3] == 0)
+    other_regions = ~hair & (face.map.masks[..., 3] == 0)
     np.testing.assert_array_equal(edit.regions[other_regions], editing.begin(face).regions[other_regions])
+
+
+def test_the_region_borrowed_last_is_the_one_that_stays(prepared_64):
+    faces = [editing.read_face(prepared_64, k) for k in (0, 3, 6)]
+    for region in ("hair", "clothes", "mouth"):
+        edit = editing.begin(faces[0])
+        twice = editing.borrow_region(editing.borrow_region(edit, faces[1].map, region), faces[2].map, region)
+        once = editing.borrow_region(edit, faces[2].map, region)
+        assert (twice.regions != once.regions).sum() < 12
+    own = editing.borrow_region(twice, faces[0].map, "mouth")
+    np.testing.assert_array_equal(own.regions, faces[0].regions)
+
+
+def test_borrowed_hair_leaves_brows(prepared_64):
+    face, other = editing.read_face(prepared_64, 0), editing.read_face(prepared_64, 3)
+    edit = editing.borrow_region(editing.begin(face), other.map, "hair")
+    brows = np.isin(face.map.labels, [ID["l_brow"], ID["r_brow"]])
+    assert brows.any()
+    np.testing.assert_array_equal(edit.grid[brows], editing.UNPAINTED)
 
 
 @given(st.integers(0, 2**32 - 1))
