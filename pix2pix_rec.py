@@ -28,7 +28,7 @@ from keras import layers
 
 from facegan import blocks, checkpoints, cli, dlibnet, loop, pictures, pipeline, prepared, run_folder, steps
 from facegan.dry_run import describe_training
-from facegan.flags import Bounds, Channels, Decay, Kind, LearningRate, Weight
+from facegan.flags import Bounds, Channels, Decay, Earlier, Kind, LearningRate, Weight
 from facegan.regions import REGIONS
 from facegan.results import ResultsWriter
 
@@ -66,7 +66,7 @@ class Args(run_folder.TrainingArgs):
     upsampling: Literal["blend", "resize", "subpixel", "transpose"] = "blend"
     """blend: a 3 x 3 convolution, then bilinear; resize: the other way round, slower; subpixel: four channels become
     2 x 2 pixels. Published: transpose, which leaves a checkerboard"""
-    width: Channels = 32
+    width: Annotated[Channels, Earlier(32)] = 32
     """filters of the generator's first layer; the next ones have 2, 4, 8, 8, ... times as many"""
     face_id_scale: Annotated[float, Bounds(0, 1e6)] = 24.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""

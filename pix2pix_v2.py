@@ -26,7 +26,7 @@ from keras import layers
 
 from facegan import blocks, checkpoints, cli, dlibnet, loop, pictures, pipeline, prepared, run_folder, steps
 from facegan.dry_run import describe_training
-from facegan.flags import Bounds, Channels, Decay, Kind, LearningRate, Weight
+from facegan.flags import Bounds, Channels, Decay, Earlier, Kind, LearningRate, Weight
 from facegan.regions import REGIONS
 from facegan.results import ResultsWriter
 
@@ -70,7 +70,7 @@ class Args(run_folder.TrainingArgs):
     modulation: Literal["none", "code", "regions"] = "regions"
     """where colours and ID enter. code: at 1 x 1, and they scale and shift the channels of every level up; regions: the
     same, for each region apart. Published: none, at 1 x 1 only"""
-    width: Channels = 32
+    width: Annotated[Channels, Earlier(32)] = 32
     """filters of the generator's first layer; the next ones have 2, 4, 8, 8, ... times as many"""
     face_id_scale: Annotated[float, Bounds(0, 1e6)] = 24.0
     """the face ID's numbers, about 0.1 in size, are multiplied by this before they enter. Published: 1"""

@@ -31,6 +31,13 @@ class Needs:
     flag: str
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """The value that the flag had, so to speak, in runs that were trained before it existed."""
+
+    value: object
+
+
 LearningRate = Annotated[float, Bounds(1e-12, 1e38)]
 Decay = Annotated[float, Bounds(0, 0.9999999)]
 Weight = Annotated[float, Bounds(0, 1e9)]
@@ -54,6 +61,12 @@ def fits(args_type: type, name: str, value: object) -> bool:
 def of_kind(args_type: type, *kinds: Kind) -> set[str]:
     """The names of the flags of one of these kinds."""
     return {field.name for field in fields(args_type) if set(kinds) & set(notes(args_type, field.name))}
+
+
+def earlier(args_type: type) -> dict:
+    """What runs had that were trained before a flag existed, by the flag's name, where that is known."""
+    every = {field.name: notes(args_type, field.name) for field in fields(args_type)}
+    return {name: note.value for name, marks in every.items() for note in marks if isinstance(note, Earlier)}
 
 
 def paths(args_type: type) -> set[str]:

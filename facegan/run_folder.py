@@ -14,7 +14,7 @@ import numpy as np
 
 from facegan import checkpoints, cli, devices, files, flags, prepared
 from facegan.errors import BadInput, brief
-from facegan.flags import Bounds, Kind, Share
+from facegan.flags import Bounds, Earlier, Kind, Share
 
 
 @dataclasses.dataclass
@@ -42,7 +42,7 @@ class TrainingArgs:
     """working size S; the prepared folder must have the same"""
     epochs: Annotated[int, Bounds(1, 10**9), Kind.FREE] = 150
     """passes over the training faces; may be raised later"""
-    validation: Share = 0.0
+    validation: Annotated[Share, Earlier(0.0)] = 0.0
     """share of the first 80 % of the faces, their last ones, that do not train but validate: after every epoch their
     losses are logged as val/..., to choose by and to see when to stop"""
     batch_size: Annotated[int, Bounds(1, 10**6), Kind.TRAINING] = 16
@@ -104,19 +104,20 @@ def recorded_flags(run: Path) -> dict:
 
 
 def with_paths(args_type: type, recorded: dict, run: Path) -> dict:
-    """The recorded flags of a run with their paths as Path. Raises BadInput for a flag that does not exist, or has a
-    value that it cannot have."""
+    """The recorded flags of a run with their paths as Path, and of flags that did not exist yet what they would have
+    been, where that is known. Raises BadInput for a flag that does not exist, or has a value that it cannot have."""
     for name, value in recorded.items():
         if not flags.fits(args_type, name, value):
             raise BadInput(
                 f"{run / 'args.json'} is damaged or of another version ({brief(name)} is {files.in_words(value)}): "
                 "bring it back as it was, or train into a new --run; what was trained is kept."
             )
-    return recorded | {name: Path(recorded[name]) for name in flags.paths(args_type) & set(recorded)}
+    before = flags.earlier(args_type) if recorded else {}
+    return before | recorded | {name: Path(recorded[name]) for name in flags.paths(args_type) & set(recorded)}
 
 
 def check_complete(args_type: type, recorded: dict, run: Path) -> None:
-    """Raise BadInput when a run was trained before a flag existed: nobody knows which value it would have."""
+    """Raise BadInput when a run was trained before a flag existed of which nobody knows what it would have been."""
     once = flags.of_kind(args_type, Kind.CALL)
     missing = [field.name for field in dataclasses.fields(args_type) if field.name not in once | set(recorded)]
     if recorded and missing:

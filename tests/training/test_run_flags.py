@@ -113,3 +113,23 @@ def test_a_dry_run_of_a_trained_run_leaves_it_as_it_is(copy, call):
         call(pix2pix, "--dry-run", "--run", copy, "--batch-size", 4)
     )
     assert contents(copy) == before
+
+
+def forget_flag(run, flag: str) -> None:
+    """Make the record that of a run from before the flag existed."""
+    recorded = json.loads((run / "args.json").read_text())
+    del recorded[flag]
+    (run / "args.json").write_text(json.dumps(recorded))
+
+
+def test_a_run_from_before_a_flag_whose_value_is_known_goes_on(copy, call):
+    forget_flag(copy, "validation")
+    assert "5 epochs: 20 steps" in call(pix2pix, "--dry-run", "--run", copy, "--epochs", 5).out
+    forget_flag(copy, "width")  # 32, as it was for all; this one has another
+    refused = call(pix2pix, "--dry-run", "--run", copy, "--width", 8)
+    assert "was trained with --width 32, now it is --width 8" in refusal(refused)
+
+
+def test_a_run_from_before_any_other_flag_is_refused(copy, call):
+    forget_flag(copy, "residual")
+    assert "was trained before --residual existed" in refusal(call(pix2pix, "--dry-run", "--run", copy))
