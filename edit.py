@@ -95,7 +95,14 @@ def training_flags(args: Args) -> str:
 def paint(run: export.Run, edit: Edit) -> np.ndarray:
     """What a run makes of an edit: (S, S, 3) float32 in 0..1."""
     model, inputs = export.named(run.generator), editing.inputs(edit)
-    return model({name: inputs[name] for name in model.input})["picture"][0].numpy()
+    return finite(model({name: inputs[name] for name in model.input})["picture"][0].numpy())
+
+
+def finite(picture: np.ndarray) -> np.ndarray:
+    """The picture. Raises BadInput where it has numbers that are none: it would be black."""
+    if not np.isfinite(picture).all():
+        raise BadInput("the run paints numbers that are not finite: train into a new --run, or name another.")
+    return picture
 
 
 def painter(run: export.Run) -> Callable[[Edit], np.ndarray]:
@@ -107,15 +114,15 @@ def painter(run: export.Run) -> Callable[[Edit], np.ndarray]:
         graph = tf.function(lambda inputs: model(inputs)["picture"], autograph=False)
         network, names = lambda inputs: graph(inputs).numpy(), model.input
     else:
-        with tempfile.TemporaryDirectory() as folder, quiet():
-            export.write_litert(export.standalone(run), Path(folder) / "model.tflite")
-            loaded = export.load_litert(Path(folder) / "model.tflite")
+        with tempfile.TemporaryDirectory() as folder, files.plain_name(Path(folder)) as plain, quiet():
+            export.write_litert(export.standalone(run), plain / "model.tflite")
+            loaded = export.load_litert(plain / "model.tflite")
         network, names = loaded.paint, loaded.inputs
 
     def paint_fast(edit: Edit) -> np.ndarray:
         inputs = editing.inputs(edit)
         with lock:  # two at once would only take turns on the same cores
-            return network({name: inputs[name] for name in names})[0]
+            return finite(network({name: inputs[name] for name in names})[0])
 
     return paint_fast
 
@@ -267,6 +274,12 @@ def check_flags(args: Args) -> None:
         raise BadInput("say where the result goes, --out edited.png; without it a page opens, which does all this.")
     if args.aligned and not args.photo:
         raise BadInput("--aligned says how --photo PICTURE is cut: name one.")
+    paths = [args.photo, args.label_map, args.out, args.save_map, args.save_sample]
+    same = [
+        path for path in paths[2:] if path and [other and other.resolve() for other in paths].count(path.resolve()) > 1
+    ]
+    if same:
+        raise BadInput(f"{same[0]} is named twice, and would be written over: give each file a name of its own.")
     for path in (args.out, args.save_map, args.save_sample):
         if path and not path.parent.is_dir():
             raise BadInput(f"no folder {path.parent}: make it, or name another file.")

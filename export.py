@@ -33,6 +33,7 @@ from keras import layers, ops
 
 from facegan import checkpoints, cli, files, norms, pipeline, precision, run_folder
 from facegan.errors import BadInput
+from facegan.flags import check_bounds
 from facegan.regions import REGIONS
 
 SCRIPTS = ("pix2pix.py", "pix2pix_v2.py", "pix2pix_rec.py")
@@ -85,6 +86,7 @@ def restore(folder: Path) -> Run:
     run_folder.check_complete(script.Args, flags, folder)
     try:
         args = script.Args(**{**flags, "run": folder, "batch_statistics": False})
+        check_bounds(args)
         generator = script.Generator(args)
     except (TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{folder / 'args.json'} is of another version ({error}): train into a new --run.") from None

@@ -30,7 +30,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import cli, files, prepared
+from facegan import cli, files, flags, prepared
 from facegan.errors import BadInput
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -121,7 +121,7 @@ class Args:
     """every recipe once with each"""
     only: tuple[str, ...] = ()
     """recipes to run, the first is what the others are compared with; all unless said"""
-    validation: float = 0.15
+    validation: flags.Share = 0.15
     """share of the training faces that no recipe trains on"""
     split: Literal["validation", "test"] = "validation"
     """which faces judge: a recipe is chosen by validation ones; test ones are for the final table alone"""
@@ -172,19 +172,19 @@ def make(args: Args, name: str, seed: int) -> dict:
     results = run / f"results-{args.split}"
     scores = results / "evaluation" / "scores.json"
     where = ("--data", args.data, "--run", run)
-    flags = shlex.split(RECIPES[name])
-    script = flags.pop(0) if flags[0].endswith(".py") else "pix2pix.py"
+    words = shlex.split(RECIPES[name])
+    script = words.pop(0) if words[0].endswith(".py") else "pix2pix.py"
     module = importlib.import_module(script.removesuffix(".py"))
-    others = {**vars(module.Args()), **(module.PUBLISHED if "--published" in flags else {})}
+    others = {**vars(module.Args()), **(module.PUBLISHED if "--published" in words else {})}
     others = {name: value for name, value in others.items() if not isinstance(value, Path | tuple)}
     files.claim(run / "recipe.json", "name another folder with --runs.", flags=RECIPES[name], **others)
-    flags = (*where, "--size", args.size, "--seed", seed, "--validation", args.validation, *flags)
-    if "--map-consistency" in flags:
-        flags += ("--parser", args.loss_parser)
+    words = (*where, "--size", args.size, "--seed", seed, "--validation", args.validation, *words)
+    if "--map-consistency" in words:
+        words += ("--parser", args.loss_parser)
     if not (results / "results.json").exists():
         epochs, seconds = 10**6 if args.minutes else args.epochs, 60 * args.minutes
         if not seconds or trained_seconds(run) < seconds:  # else it was stopped in testing
-            call(script, "--train", *flags, "--epochs", epochs, seconds=seconds, run=run)
+            call(script, "--train", *words, "--epochs", epochs, seconds=seconds, run=run)
         call(script, "--test", *where, "--split", args.split, "--out", results)
     if not scores.exists():
         weights = ("--weights", args.weights) if args.weights else ()
@@ -201,6 +201,8 @@ def check_judges(args: Args, names: Iterable[str]) -> None:
 
     _, validation, test = prepared.split(prepared.complete_indices(args.data), args.validation)
     judged = test if args.split == "test" else validation
+    if not judged:
+        raise BadInput("--validation 0 leaves no faces to judge by: give them a share, or say --split test.")
     photos = {k: prepared.photo_crc(args.data, k) for k in judged}
     try:
         judges.load_parser(args.parser, args.size, prepared.describe(args.data), photos)
@@ -246,6 +248,7 @@ def main() -> None:
         return
     if unknown := set(args.only) - set(RECIPES):
         raise BadInput(f"no recipe {sorted(unknown)[0]}; --list shows them.")
+    flags.check_bounds(args)
     if not args.seeds:
         raise BadInput("--seeds: at least one.")
     if not (0 <= args.minutes < float("inf") and args.epochs >= 1):

@@ -55,7 +55,9 @@ def fits(args_type: type, name: str, value: object) -> bool:
     hint = get_type_hints(args_type).get(name)
     if get_origin(hint) is Literal:
         return any(type(value) is type(choice) and value == choice for choice in get_args(hint))
-    return type(value) is (str if hint is Path else hint)
+    if hint is Path:
+        return isinstance(value, str) and "\0" not in value
+    return type(value) is hint
 
 
 def of_kind(args_type: type, *kinds: Kind) -> set[str]:

@@ -175,9 +175,12 @@ def complete_indices(data: Path) -> list[int]:
     return samples
 
 
-def split(numbers: list[int], validation: float = 0.0) -> tuple[list[int], list[int], list[int]]:
+def split(numbers: list[int], validation: float = 0.0, trains: bool = True) -> tuple[list[int], list[int], list[int]]:
     """The numbers of the faces that train, of those that validate, and of those that test: the first 80 % of the list
-    without its last part, that part, a share of them, and the rest. Raises BadInput where they are too few."""
+    without its last part, that part, a share of them, and the rest. Raises BadInput where they are too few.
+
+    trains: whether they are to train a run. A folder of a few faces that a run only paints has none that validate.
+    """
     if len(numbers) < 4:
         # two faces on either side, so that a second map can be somebody else's
         raise BadInput(
@@ -186,7 +189,11 @@ def split(numbers: list[int], validation: float = 0.0) -> tuple[list[int], list[
     boundary = min(int(TRAIN_SHARE * len(numbers)), len(numbers) - 2)
     first = boundary - round(validation * boundary)
     if validation and min(first, boundary - first) < 2:
-        raise BadInput(f"--validation {validation} of {boundary} faces leaves fewer than two to train, or to validate.")
+        if trains:
+            raise BadInput(
+                f"--validation {validation} of {boundary} faces leaves fewer than two to train, or to validate."
+            )
+        first = boundary
     return numbers[:first], numbers[first:boundary], numbers[boundary:]
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from facegan import checkpoints, devices, files, pictures
-from facegan.errors import BadInput, printable
+from facegan.errors import BadInput, brief, printable
 
 CHOOSE = ("val/perceptual", "val/loss")
 """Which losses over the validation faces to choose an epoch by: the first that there is."""
@@ -74,6 +75,8 @@ class Progress:
     def log_validation(self, step: int, losses: dict[str, float]) -> None:
         """Log losses over the validation faces: a row of metrics.csv whose other columns are empty."""
         values = {f"val/{name}": x for name, x in losses.items()}
+        if wrong := [name for name, x in values.items() if not math.isfinite(x)]:
+            tqdm.write(f"not finite after step {step}: {', '.join(wrong)}")
         append_row(self.metrics, {"step": step, **values})
         with self.writer.as_default(step):
             for name, value in values.items():
@@ -123,45 +126,70 @@ def file_writer(logs: Path) -> tf.summary.SummaryWriter:
 
 
 def append_row(path: Path, row: dict) -> None:
-    """Append a row to a .csv; columns that it does not have yet are added, and empty in the rows before."""
+    """Append a row to a .csv; columns that it does not have yet are added, and empty in the rows before.
+
+    A file that another program rewrote meanwhile, a spreadsheet for instance, is put aside, and a new one begun: what
+    is only a record must not end a training.
+    """
     row = {name: f"{x:.6g}" if isinstance(x, float) else x for name, x in row.items()}
-    with files.named_errors(path), path.open("a+", newline="", encoding="utf-8") as file:
+    with files.named_errors(path), path.open("a+", newline="", encoding="utf-8", errors="replace") as file:
         file.seek(0)
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(line.replace("\0", "").removeprefix("\ufeff") for line in file)
         header = list(reader.fieldnames or ())
-        if set(row) <= set(header):
+        if header and set(row) <= set(header) and header[0] == "step":
             csv.DictWriter(file, header).writerow(row)
             return
-        rows = [*reader, row]
+        rows = list(reader)
+    if header and (header[0] != "step" or any(None in (*other, *other.values()) for other in rows)):
+        aside = next(new for n in count(1) if not (new := path.with_name(f"{path.stem}.changed-{n}.csv")).exists())
+        path.rename(aside)
+        tqdm.write(f"{printable(path)} was changed by another program: it is {aside.name} now, and a new one begins")
+        header, rows = [], []
     table = io.StringIO()
     writer = csv.DictWriter(table, dict.fromkeys([*header, *row]))
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows([*rows, row])
     files.write_text(path, table.getvalue())
 
 
 def best_epoch(path: Path, steps_of_an_epoch: int) -> str:
-    """What metrics.csv says about the epoch with the least validation loss of those in CHOOSE; "" without one."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    """What metrics.csv says about the epoch with the least validation loss of those in CHOOSE; "" without one. Values
+    that are not finite do not count."""
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        rows = list(csv.DictReader(line.replace("\0", "") for line in file))
     for name in CHOOSE:
-        if values := {int(row["step"]): float(row[name]) for row in rows if row.get(name)}:
+        pairs = [(as_number(row.get("step")), as_number(row.get(name))) for row in rows]
+        if values := {step: loss for step, loss in pairs if math.isfinite(step) and math.isfinite(loss)}:
             best, last = min(values, key=values.get), max(values)
-            epochs = f"after epoch {best // steps_of_an_epoch} of {last // steps_of_an_epoch}"
+            epochs = f"after epoch {best // steps_of_an_epoch:.0f} of {last // steps_of_an_epoch:.0f}"
             return f"least {name}: {values[best]:.4g} {epochs}; {values[last]:.4g} at the end"
     return ""
 
 
+def as_number(text: object) -> float:
+    """A cell's number; NaN where there is none."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return math.nan
+
+
 def forget_rows_after(path: Path, step: int) -> None:
-    """Drop the rows of metrics.csv that a resumed run will write again, and lines that a kill cut short. Raises
-    BadInput when it is something else."""
+    """Drop the rows of metrics.csv that a resumed run will write again, and a last line that a kill cut short. Raises
+    BadInput when it has anything else that this program did not write."""
     remedy = "move it away, and the same command goes on with a new one."
     text = files.read_text(path, remedy, files.LARGEST_TABLE) if path.exists() else ""
-    header, *rows = re.findall(r".*\n", text) or [""]
-    if not header:
-        files.write_text(path, "")
-        return
-    files.check_header(path, header.strip().split(","), ["step"], remedy)
-    whole = [row for row in rows if row.count(",") == header.count(",")]
-    earlier = [row for row in whole if row.split(",")[0].isdecimal() and int(row.split(",")[0]) <= step]
-    files.write_text(path, "".join([header, *earlier]))
+    *lines, _ = re.split(r"\r?\n", text)  # the last ends nowhere: it is empty, or cut short
+    if text:
+        files.check_header(path, (lines or [text])[0].split(","), ["step"], remedy)
+    if "\r" in "".join(lines or [text.rstrip("\r")]):
+        raise BadInput(f"{path} has line ends of another program: {remedy}")
+    columns, kept = lines[0].count(",") if lines else 0, lines[:1]
+    for number, line in enumerate(lines[1:], 2):
+        if line.count(",") != columns or not re.fullmatch(r"[0-9]{1,18}", line.split(",")[0]):
+            raise BadInput(f"{path} has a line {number} that no training writes ({brief(line)}): {remedy}")
+        if int(line.split(",")[0]) <= step:
+            kept.append(line)
+    rest = "".join(f"{line}\r\n" for line in kept)
+    if rest != text or not path.exists():
+        files.write_text(path, rest)

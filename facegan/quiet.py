@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 @contextmanager
@@ -15,7 +16,7 @@ def quiet() -> Iterator[None]:
     writes before it aborts is lost."""
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as file:
+    with in_memory() as file:
         os.dup2(file.fileno(), 2)
         try:
             yield
@@ -26,6 +27,11 @@ def quiet() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def in_memory() -> IO[bytes]:
+    """A file without a name: in memory where the system can, as a full disk must not keep a script from starting."""
+    return os.fdopen(os.memfd_create("stderr"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
 
 
 def check_processor() -> None:

@@ -181,21 +181,24 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> Split:
     Added or removed samples move the border between the splits: training would go on with former test faces, and
     testing would judge by faces that were trained on. Testing on another dataset is free.
     """
-    train_numbers, validation_numbers, test_numbers = prepared.split(numbers, args.validation)
+    trains = args.train or args.dry_run
+    train_numbers, validation_numbers, test_numbers = parts = prepared.split(numbers, args.validation, trains)
     source = prepared.describe(args.data)
     if has_checkpoint(args.run):
-        before, trains = read_record(args.run / "split.json", SPLIT), args.train or args.dry_run
+        before = read_split(args.run)
         if trains and (other := files.difference(*map(prepared.settings, (before["source"], source)))):
             raise BadInput(
                 f"{args.run} was not trained on what {args.data} is ({other}): name a new folder with --run, or the "
                 "folder it was trained on with --data."
             )
         recorded = [before.get(name, []) for name in Split._fields]
-        if trains and recorded != [train_numbers, validation_numbers, test_numbers]:
-            raise BadInput(
-                f"{args.run} was trained on {len(before['train'])} faces, but {args.data} has other training faces now "
-                f"({len(train_numbers)}): name a new folder with --run, or bring the samples back."
-            )
+        for name, then, now in zip(Split._fields, recorded, parts, strict=True):
+            if trains and then != now:
+                kind = "training" if name == "train" else name
+                raise BadInput(
+                    f"{args.run} was begun with {len(then)} {kind} faces, but {args.data} has others now ({len(now)}): "
+                    "name a new folder with --run, or bring the samples back."
+                )
         if trains and not has_photographs(args.data, before):
             raise BadInput(
                 f"{args.run} was trained on photographs from {brief(before['source']['source'])}, but {args.data} has "
@@ -231,23 +234,39 @@ KNOWN_BY_PLACE = (
 )
 
 
+def read_split(run: Path) -> dict:
+    """split.json of a run. Raises BadInput when it is missing or damaged."""
+    record = read_record(run / "split.json", SPLIT)
+    trained, others = record["train"], record.get("validation", []) + record["test"]
+    disjoint = len({*trained, *others}) == len(trained) + len(others)
+    if not trained or not disjoint or len(record.get("train_photos", trained)) != len(trained):
+        raise BadInput(
+            f"{run / 'split.json'} is damaged (its parts do not fit together): what was trained is kept; bring the "
+            "file back, or train into a new --run."
+        )
+    return record
+
+
 def has_photographs(data: Path, split: dict) -> bool:
     """Whether a folder's training photographs, of up to 64 faces, are those of split.json, wherever it lies."""
     numbers, photos = split["train"], split.get("train_photos")
     if photos is None:
         return split["source"]["source"] == prepared.describe(data)["source"]
+    if set(numbers) - set(prepared.sample_indices(data)):
+        return False
     places = np.linspace(0, len(numbers) - 1, min(64, len(numbers))).astype(int)
     return all(prepared.photo_crc(data, numbers[i]) == photos[i] for i in places)
 
 
 def trained_faces(data: Path, split: dict, numbers: list[int]) -> list[int]:
     """Which of these faces of a folder trained, by split.json: those of the same number and the same dataset, in
-    whatever layout or size it is prepared, or of the same photograph."""
-    common = sorted(set(numbers) & set(split["train"]))
-    if split["source"]["source"] == prepared.describe(data)["source"]:
-        return common
-    photos = dict(zip(split["train"], split.get("train_photos", ()), strict=False))
-    return [k for k in common if k in photos and prepared.photo_crc(data, k) == photos[k]]
+    whatever layout or size it is prepared, and the same photographs under whatever number."""
+    same_source = split["source"]["source"] == prepared.describe(data)["source"]
+    common = set(numbers) & set(split["train"]) if same_source else set()
+    # a dataset may have a photograph twice: what was apart when the run began is no leak
+    apart = {*split["test"], *split.get("validation", ())} if same_source and has_photographs(data, split) else set()
+    photos = set(split.get("train_photos", ()))
+    return sorted(common | {k for k in set(numbers) - apart - common if prepared.photo_crc(data, k) in photos})
 
 
 def steps_of_an_epoch(args: TrainingArgs, faces: int) -> int:

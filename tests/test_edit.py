@@ -15,6 +15,8 @@ import pix2pix_rec
 import pix2pix_v2
 from facegan import prepared
 from facegan.editor import editing
+from facegan.errors import BadInput
+from outcomes import refusal
 
 S = 64
 
@@ -148,3 +150,15 @@ def test_an_own_photograph_is_prepared_as_the_scripts_do(prepared_64, raw, monke
         )
         _, note = script.own_photo(args, content, "me.jpg", aligned=True)
         assert ("no face was detected" in note) is not detected
+
+
+def test_a_file_is_not_named_twice(trained, prepared_64, tmp_path, call):
+    flags = ("--run", trained(pix2pix).run, "--data", prepared_64, "--sample", 8, "--out", tmp_path / "a.png")
+    sentence = refusal(call(script, *flags, "--save-map", tmp_path / "x" / ".." / "a.png"))
+    assert "a.png is named twice" in sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_paints_no_numbers_is_refused_instead_of_black(monkeypatch):
+    with pytest.raises(BadInput, match="not finite"):
+        script.finite(np.full((4, 4, 3), np.nan, np.float32))

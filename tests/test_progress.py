@@ -11,7 +11,7 @@ from PIL import Image
 
 from facegan import progress as progress_module
 from facegan.errors import BadInput
-from facegan.progress import Progress, forget_rows_after
+from facegan.progress import Progress, append_row, best_epoch, forget_rows_after
 
 
 def logged(run: Path) -> list[tuple[str, int, float | None]]:
@@ -103,14 +103,13 @@ def test_the_grid_of_an_epoch_is_a_picture_and_an_image_in_tensorboard(tmp_path)
     [
         ("step,g\n20,1\n40,2\n60,3\n", "step,g\n20,1\n40,2\n"),
         ("step,g\n20,1\n40,2", "step,g\n20,1\n"),
-        ("step,g\n20,1\n40\n", "step,g\n20,1\n"),
         ("step,g\n20,1\n40,2\n60", "step,g\n20,1\n40,2\n"),
         ("step,g\n", "step,g\n"),
         ("step,g", ""),
         ("", ""),
         ("\ufeffstep,g\n20,1\n", "step,g\n20,1\n"),
     ],
-    ids=["later", "no end", "half a row", "a later half row", "no row", "half a header", "nothing", "byte order mark"],
+    ids=["later", "no end", "a later half row", "no row", "half a header", "nothing", "byte order mark"],
 )
 def test_a_run_that_goes_on_at_step_40_forgets_later_rows_and_torn_ones(before, after, tmp_path):
     (tmp_path / "metrics.csv").write_text(before)
@@ -118,7 +117,14 @@ def test_a_run_that_goes_on_at_step_40_forgets_later_rows_and_torn_ones(before, 
     assert (tmp_path / "metrics.csv").read_text() == after
 
 
-@pytest.mark.parametrize("content", [b"step;g\n20;1\n", b"20,1\n40,2\n", "step,g\n20,1\n".encode("utf-16"), b"\xff\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"step;g\n20;1\n", b"20,1\n40,2\n", "step,g\n20,1\n".encode("utf-16"), b"\xff\n", b"my notes"),
+        *(b"step,g\r20,1\r", b"step,g\n20,1\n40\n", b"step,g\n20.0,1\n", b'step,g\n20,"0,1"\n', b"step,g,note\n20,1\n"),
+        b"step,g\n" + b"9" * 5000 + b",1\n",
+    ],
+)
 def test_a_metrics_file_of_somebody_else_is_never_emptied(content, tmp_path):
     (tmp_path / "metrics.csv").write_bytes(content)
     with pytest.raises(BadInput, match=r"metrics\.csv .*move it away, and the same command goes on with a new one\.$"):
@@ -133,3 +139,33 @@ def test_a_run_that_goes_on_repeats_no_row(tmp_path):
                 progress.update(step, {"g": tf.constant(float(start))})
     rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
     assert [(row["step"], row["g"]) for row in rows] == [("20", "0"), ("40", "30"), ("60", "30")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"step;g\n20;0,5\n", "step,g\n20,1\n".encode("utf-16"), b"step\n20,1\n", b"\xff\x00"],
+)
+def test_a_metrics_file_that_a_spreadsheet_rewrote_meanwhile_is_put_aside_and_ends_no_training(content, tmp_path):
+    path = tmp_path / "metrics.csv"
+    for n in (1, 2):
+        path.write_bytes(content)
+        append_row(path, {"step": 40, "g": 0.25})
+        assert list(csv.DictReader(path.open())) == [{"step": "40", "g": "0.25"}]
+        assert (tmp_path / f"metrics.changed-{n}.csv").read_bytes() == content
+
+
+def test_a_byte_order_mark_hides_no_column(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("\ufeffstep,g\n20,1\n", encoding="utf-8")
+    append_row(path, {"step": 40, "g": 2.0})
+    append_row(path, {"step": 40, "val/loss": 3.0})
+    rows = list(csv.reader(path.open(encoding="utf-8-sig", newline="")))
+    assert rows == [["step", "g", "val/loss"], ["20", "1", ""], ["40", "2", ""], ["40", "", "3"]]
+
+
+def test_the_best_epoch_is_found_among_finite_numbers(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text('step,val/loss\n4,nan\n8,0.5\n12,0.25\n16,"0,1"\nx,0.1\n20,0.75\n')
+    assert best_epoch(path, 4) == "least val/loss: 0.25 after epoch 3 of 5; 0.75 at the end"
+    path.write_text("step,g\n4,1\n")
+    assert best_epoch(path, 4) == ""

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -80,6 +82,31 @@ def test_another_share_would_train_on_other_faces(validated, prepared_64, call):
 def test_a_run_without_them_has_none_to_paint(trained, prepared_64, tmp_path, call):
     flags = ("--run", trained(pix2pix).run, "--data", prepared_64, "--split", "validation", "--out", tmp_path / "out")
     assert "has no validation faces" in refusal(call(pix2pix, "--test", *flags))
+
+
+def folder_of(prepared_64, out, names: dict):
+    """A prepared folder of some of the faces: number -> number there."""
+    for part in ("samples", "color_masks", "face_ids"):
+        (out / part).mkdir(parents=True)
+        for k, new in names.items():
+            shutil.copy(prepared_64 / part / f"{k}.npz", out / part / f"{new}.npz")
+    shutil.copy(prepared_64 / "prepared.json", out)
+    return out
+
+
+def test_a_folder_of_few_faces_is_painted_all_the_same(validated, prepared_64, tmp_path, call):
+    run, _ = validated
+    data = folder_of(prepared_64, tmp_path / "own", {k: k for k in (6, 7, 8, 9)})
+    flags = ("--test", "--run", run, "--data", data, "--split", "all", "--out", tmp_path / "out")
+    outcome = call(pix2pix, *flags)
+    assert outcome.status == 0, outcome.err
+
+
+def test_faces_that_trained_under_other_numbers_do_not_test(validated, prepared_64, tmp_path, call):
+    run, _ = validated
+    data = folder_of(prepared_64, tmp_path / "turned", {k: 9 - k for k in range(10)})
+    sentence = refusal(call(pix2pix, "--test", "--run", run, "--data", data, "--out", tmp_path / "out"))
+    assert re.search("was trained on .* test or validation faces", sentence)
 
 
 @SCRIPTS
