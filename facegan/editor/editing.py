@@ -246,8 +246,10 @@ def inputs(edit: Edit) -> dict[str, np.ndarray]:
 
 def paint_weights(edit: Edit) -> np.ndarray:
     """How much of each pixel the generator paints when the rest of the photograph is kept, (S, S) float32 in 0..1: all
-    of the face for another identity, else what compositing.repaint_weights() says; 0 in the background."""
-    if not np.array_equal(edit.face_id, edit.face.face_id):
+    of the face for another identity or another map under it, else what compositing.repaint_weights() says; 0 in the
+    background."""
+    has_own_map = np.array_equal(edit.under.labels, edit.face.map.labels)
+    if not has_own_map or not np.array_equal(edit.face_id, edit.face.face_id):  # old shadows would be bruises there
         return edit.area.astype(np.float32)
     return compositing.repaint_weights(edit.face.regions, edit.regions) * edit.area
 

@@ -254,6 +254,16 @@ def test_a_dab_of_hair_on_the_nose_stays_a_dab(prepared_64):
         assert (editing.composite(edit, painted()) != edit.face.image).any(-1).sum() < 40
 
 
+def test_of_a_face_with_a_borrowed_map_only_the_background_stays(prepared_64):
+    face, other = editing.read_face(prepared_64, 0), editing.read_face(prepared_64, 1)
+    edit = editing.borrow_map(editing.recolor(editing.begin(face), "hair", np.array([90, 60, 50])), other.map)
+    result = editing.composite(edit, painted())
+    np.testing.assert_array_equal(result, editing.composite(edit, painted(), keep=False))
+    assert (result[edit.area] == 128).all()
+    own = editing.borrow_map(edit, FaceMap(*(x.copy() for x in face.map)))  # its own map, sent back
+    assert (editing.paint_weights(own) == 0).all()
+
+
 def test_the_background_is_always_the_photographs(face):
     nowhere = ~face.map.masks.any(-1)
     for keep in (True, False):

@@ -52,6 +52,19 @@ def test_borrow_a_region_a_map_colours_and_an_identity(page, served, prepared_64
     wait_for_face(page, "5")
 
 
+def test_a_click_on_a_face_opens_it_and_borrowing_is_chosen(page):
+    stroke(page, (20, 20), (40, 40))
+    painted = state(page)["doc"]
+    assert page.locator("#taking-words").text_content() == "A click on a face opens it."
+    page.locator("#faces").get_by_role("button", name="face 1", exact=True).click()
+    wait_for_face(page, "1")
+    page.get_by_label("hair", exact=True).check()
+    assert words(page) == page.locator("#taking-words").text_content() == "A click on a face borrows its hair."
+    take(page, "photo, to edit it", FACE)
+    wait_for_face(page, str(FACE))
+    assert state(page)["doc"] == painted
+
+
 def test_an_answer_that_comes_during_a_stroke_ends_it(page):
     for what, words_then in (("whole map", "Map of face 1."), ("colours", "Colours of face 1.")):
         release = hold_answer(page, "**/editor/show/1", lambda what=what: take(page, what, 1))

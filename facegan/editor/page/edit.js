@@ -26,7 +26,7 @@ export const entry = () => ({...doc, grid: pack(doc.grid), colors: [...doc.color
 export const request = () => ({...entry(), keep});  // as the server is asked
 
 export function needFace() {
-  if (!face) throw new Error("No face is open: take the photo of one first, or upload yours.");
+  if (!face) throw new Error("No face is open: open one first, or upload your photo.");
 }
 
 // --- undo ------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import {ask} from "./server.js";
 
 const OPEN = "photo, to edit it";
 
-let taking = "whole map";
+let taking = OPEN;
 let gallery = null;  // {numbers, previous, next, place, count}, as Answers.faces() in facegan/editor/answers.py
 
 export function listenToGallery() {
@@ -15,16 +15,23 @@ export function listenToGallery() {
     const radio = make("input", {type: "radio", name: "taking", checked: what === taking, autocomplete: "off"});
     radio.addEventListener("change", () => {
       taking = what;
-      say("A click on a face takes its " + what + ".");
+      say(tellTaking());
     });
     at("taking").append(make("label", {}, radio, what));
   }
+  tellTaking();
   at("previous-faces").addEventListener("click", tellFailure(() => gallery && showFaces(gallery.previous)));
   at("next-faces").addEventListener("click", tellFailure(() => gallery && showFaces(gallery.next)));
   at("go-to").addEventListener("submit", event => {
     event.preventDefault();
     goTo(at("go-to-number").valueAsNumber);
   });
+}
+
+function tellTaking() {  // what a click on a face does, which stands over the faces too
+  const words = "A click on a face " + (taking === OPEN ? "opens it." : "borrows its " + taking + ".");
+  at("taking-words").textContent = words;
+  return words;
 }
 
 const goTo = tellFailure(async number => {
