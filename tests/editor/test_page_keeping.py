@@ -4,9 +4,10 @@ import base64
 
 import numpy as np
 
-from editor.asking import FACE, decoded
+from editor.asking import FACE, S, decoded
 from editor.browsing import (
     ABORTED,
+    PATIENCE,
     alert,
     edit_of,
     opened,
@@ -19,8 +20,10 @@ from editor.browsing import (
     wait_for_alert,
     wait_for_face,
     wait_for_words,
+    wait_until,
+    words,
 )
-from facegan.editor import editing
+from facegan.editor import editing, wire
 
 
 def test_an_edit_outlives_the_page_and_saved_ones_come_back(page):
@@ -54,6 +57,97 @@ def test_an_edit_outlives_the_page_and_saved_ones_come_back(page):
         assert state(page)["doc"] == first["doc"]
         page.get_by_label("Colour of skin", exact=True).fill("#aa0000")
     page.get_by_role("button", name="Forget the edit").click()
+    assert page.locator("#strip li").count() == 0
+    page.keyboard.press("Enter")  # on the button that puts it back
+    wait_for_words(page, "It is back.")
+    restore.click()
+    wait_for_words(page, "Restored.")
+    assert state(page)["doc"] == first["doc"]
+    page.get_by_role("button", name="Forget the edit").click()
+    page.keyboard.press("6")
+    assert page.get_by_role("button", name="put it back").is_hidden()  # after another action
+
+
+def second_tab(page, served):
+    """Another page of the same browser, which has the same face open."""
+    tab = page.context.new_page()
+    tab.set_default_timeout(PATIENCE)
+    tab.goto(served.address)
+    ready(tab)
+    return tab
+
+
+def restored(page) -> dict:
+    """The edit of the newest item of the strip."""
+    page.get_by_role("button", name="Restore the edit").first.click()
+    wait_for_words(page, "Restored.")
+    return state(page)["doc"]
+
+
+def test_of_two_tabs_with_one_face_none_loses_its_edit(page, served):
+    tab = second_tab(page, served)
+    stroke(page, (20, 20), (40, 20))
+    first = state(page)["doc"]
+    wait_for_alert(tab, "Another tab has changed the edit of this face")
+    assert tab.locator("#strip li").count() == 0
+    tab.keyboard.press("6")
+    stroke(tab, (20, 40), (40, 40))
+    assert "Another tab had changed the edit of this face: that one is among the saved edits now." in alert(tab)
+    wait_for_alert(page, "yours is among the saved edits.")
+    for each in (tab, page):
+        assert each.locator("#strip li").count() == 1
+    stroke(tab, (20, 50), (40, 50))
+    second = state(tab)["doc"]
+    page.reload()
+    ready(page)
+    assert words(page).endswith("with your edit as you left it; the one from another tab is among the saved edits.")
+    assert state(page)["doc"] == second
+    assert restored(page) == first
+    page.close()
+    assert state(tab)["doc"] == second
+
+
+def test_strokes_in_turn_keep_the_last_edit_of_either_tab(page, served):
+    """Not one for each stroke: what a tab goes on with contains what it had."""
+    tab, last = second_tab(page, served), {}
+    for row in (10, 20, 30):
+        for each, column in ((page, 10), (tab, 40)):
+            stroke(each, (column, row), (column + 15, row))
+            last[each] = state(each)["doc"]
+    wait_for_alert(page, "yours is among the saved edits")
+    assert page.locator("#strip li").count() == 2
+    page.reload()
+    ready(page)
+    assert state(page)["doc"] == last[tab]
+    saved = page.evaluate("JSON.parse(localStorage[Object.keys(localStorage).find(name => name.endsWith(':saved'))])")
+    newest = wire.pack(np.array(last[page]["grid"], np.uint8).reshape(S, S))
+    assert saved[0]["grid"] == newest
+
+
+def test_an_edit_that_another_tab_takes_up_and_changes_is_saved_where_it_is_open(page, served):
+    stroke(page, (20, 20), (40, 20))
+    first = state(page)["doc"]
+    tab = second_tab(page, served)
+    assert state(tab)["doc"] == first
+    tab.get_by_role("button", name="Start over").click()
+    wait_for_alert(page, "yours is among the saved edits.")
+    page.reload()
+    ready(page)
+    assert (state(page)["grid"] == editing.UNPAINTED).all()
+    assert restored(page) == first
+
+
+def test_a_saved_edit_is_deleted_and_not_the_one_in_its_place(page, served):
+    stroke(page, (20, 20), (40, 20))
+    page.keyboard.press("s")
+    page.locator("#strip li").wait_for()
+    page.keyboard.press("s")
+    page.locator("#strip li").nth(1).wait_for()
+    older = page.get_by_role("button", name="Forget the edit").last.element_handle()
+    tab = second_tab(page, served)
+    tab.get_by_role("button", name="Forget the edit").first.click()
+    wait_until(page, "document.querySelectorAll('#strip li').length === 1")  # it draws what another tab does
+    older.evaluate("button => button.click()")  # a click that came just before that
     assert page.locator("#strip li").count() == 0
 
 

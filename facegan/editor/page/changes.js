@@ -4,11 +4,11 @@
 import {brush, dab, fill, isInside, line, paintName} from "./brush.js";
 import {showEdit} from "./controls.js";
 import {
-  doc, entry, face, isEdited, nameOf, pushUndo, redo, setColor, setGrid, setKeep, snapshot, undo,
+  doc, entry, face, isEdited, nameOf, pushUndo, redo, request, setColor, setGrid, setKeep, snapshot, undo,
 } from "./edit.js";
 import {at, say, warn} from "./elements.js";
 import {refresh} from "./result.js";
-import {FULL, keepEdit, remember} from "./storage.js";
+import {FULL, keepEdit, keepReplaced, remember} from "./storage.js";
 import {drawMap} from "./surface.js";
 
 let stroke = null;   // {before: the state that undo goes back to, last: its last point, fills}
@@ -43,11 +43,25 @@ function show() {
 }
 
 function keepInBrowser() {
-  const {fits, dropped} = keepEdit(face.name, isEdited() ? entry() : null);
+  const {fits, dropped, overwritten} = keepEdit(face.name, isEdited() ? entry() : null);
   if (!fits && isEdited()) warn(FULL);
+  if (overwritten) {
+    warn("Another tab had changed the edit of this face: that one is among the saved edits now" + wentFor(overwritten));
+    dispatchEvent(new Event("strip"));
+  }
   const names = dropped.map(nameOf).join(", ");
   if (fits && names) warn("This browser keeps no more edits: that of " + names + " is dropped.");
   remember("last", face.name);
+}
+
+const wentFor = ({dropped}) => dropped ? ", for which " + dropped + " older went." : ".";
+
+export function tellOtherTab() {  // another tab has written something; if it is the edit of this face, say so
+  const replaced = face && keepReplaced(face.name, isEdited() ? request() : null);
+  if (!replaced) return;
+  if (!replaced.fits) return warn("Another tab has changed the edit of this face. " + FULL);
+  const mine = isEdited() ? "; yours is among the saved edits" + wentFor(replaced) : ".";
+  warn("Another tab has changed the edit of this face, and a page that is loaded anew shows that one" + mine);
 }
 
 export function undoStep() {

@@ -12,7 +12,10 @@ export const makeButton = (properties, ...children) => make("button", {type: "bu
 
 export const makeSheet = size => make("canvas", {width: size, height: size});  // pixels that are not on the page
 
-export const say = text => { at("status").textContent = text; };
+export function say(text) {
+  at("status").textContent = text;
+  at("put-back").hidden = true;  // the action after deleting
+}
 
 export const warn = text => { if (at("alert").textContent !== text) at("alert").textContent = text; };
 

@@ -7,7 +7,7 @@ import {
 import {stopPan} from "./pointer.js";
 import {showOriginal} from "./result.js";
 import {askFace, askMapIfThere, askRegion, toBitmap} from "./server.js";
-import {editOf} from "./storage.js";
+import {beginLine, editOf, hasOverwritten} from "./storage.js";
 import {showPhoto} from "./surface.js";
 
 export async function open(name) {  // whether it is open: something newer may have been done meanwhile
@@ -19,11 +19,13 @@ export async function open(name) {  // whether it is open: something newer may h
   endStroke();
   stopPan();
   openFace(face, kept, map);
+  beginLine(name, kept);
   showPhoto(picture);
   showOriginal(picture);
   const opened = nameOf(name), words = opened[0].toUpperCase() + opened.slice(1);
-  const rest = isEdited() ? ", with your edit as you left it." : ": paint on its map, or borrow from another face.";
-  changed(words + rest);
+  const rest = isEdited() ? ", with your edit as you left it" : ": paint on its map, or borrow from another face";
+  const other = hasOverwritten(name) ? "; the one from another tab is among the saved edits." : ".";
+  changed(words + rest + other);
   return true;
 }
 

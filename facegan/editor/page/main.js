@@ -13,7 +13,7 @@ import {listenToKeys} from "./keyboard.js";
 import {buildPalette} from "./palette.js";
 import {listenToPointer} from "./pointer.js";
 import {isBusy, prepareResult, times} from "./result.js";
-import {drawStrip, save} from "./saved.js";
+import {prepareStrip, save} from "./saved.js";
 import {ask} from "./server.js";
 import {recall, session} from "./storage.js";
 import {moveView, prepareSurface, setOpacity, view, zoom} from "./surface.js";
@@ -32,7 +32,7 @@ async function start() {
   listenToGallery();
   setRegion(4);
   setSize(Math.max(4, about.size / 20));
-  drawStrip();
+  prepareStrip();
   await openFirst([about.first === null ? recall("last") : about.first, about.any].filter(name => name !== null));
 }
 

@@ -1,12 +1,18 @@
 // The strip of saved edits.
 
-import {change, endStroke, keepRest, takeTurn} from "./changes.js";
+import {change, endStroke, keepRest, takeTurn, tellOtherTab} from "./changes.js";
 import {face, keep, nameOf, request, restore} from "./edit.js";
 import {at, make, makeButton, say, tellFailure, warn} from "./elements.js";
 import {open} from "./faces.js";
 import {isBusy, thumbnail} from "./result.js";
 import {askFace} from "./server.js";
-import {forgetSaved, FULL, saveEdit, savedEdits} from "./storage.js";
+import {forgetSaved, FULL, putBackSaved, saveEdit, savedEdits} from "./storage.js";
+
+export function prepareStrip() {
+  drawStrip();
+  addEventListener("strip", drawStrip);  // an edit of another tab went into it
+  addEventListener("storage", () => { tellOtherTab(); drawStrip(); });
+}
 
 export async function save() {
   endStroke();
@@ -18,18 +24,35 @@ export async function save() {
   say("Saved. " + count + " in the strip" + (dropped ? "; no more fit, so " + dropped + " older went." : "."));
 }
 
-export function drawStrip() {
+function drawStrip() {
   at("strip").replaceChildren(...savedEdits().map(stripItem));
 }
 
-function stripItem(saved, i) {
-  const title = nameOf(saved.face) + ", " + new Date(saved.time).toLocaleString();
-  const picture = make("img", {src: saved.picture, alt: ""});
+function stripItem(saved) {
+  const from = saved.overwritten ? ", from another tab" : "";
+  const title = nameOf(saved.face) + ", " + new Date(saved.time).toLocaleString() + from;
+  const words = make("span", {className: "no-picture"}, "edit from another tab");
+  const picture = saved.picture ? make("img", {src: saved.picture, alt: ""}) : words;
   const back = makeButton({className: "restore", title, ariaLabel: "Restore the edit of " + title}, picture);
   const forget = makeButton({className: "forget", ariaLabel: "Forget the edit of " + title}, "×");
   back.addEventListener("click", tellFailure(() => restoreSaved(saved)));
-  forget.addEventListener("click", () => { forgetSaved(i); drawStrip(); say("Forgotten."); });
+  forget.addEventListener("click", () => forgetForNow(saved));
   return make("li", {}, back, forget);
+}
+
+function forgetForNow(saved) {
+  const index = forgetSaved(saved);
+  drawStrip();
+  say("Forgotten.");
+  if (index < 0) return;
+  at("put-back").hidden = false;
+  at("put-back").focus();
+  at("put-back").onclick = () => {
+    const {fits} = putBackSaved(saved, index);
+    drawStrip();
+    say(fits ? "It is back." : "There is no room for it any more.");
+    at("save").focus();
+  };
 }
 
 async function restoreSaved(saved) {
