@@ -123,15 +123,16 @@ def stroke(page, *points, **options) -> None:
     page.mouse.up(**options)
 
 
-def touch(page, event: str, finger: int, x: float, y: float) -> None:
-    """A pointer event of a finger; x and y as shares of the canvas."""
+def touch(page, event: str, finger: int, x: float, y: float, name: str = "canvas") -> None:
+    """A pointer event of a finger; x and y as shares of the canvas, or of the element of another name."""
     page.evaluate(
-        """([event, id, x, y]) => {
-          const canvas = document.getElementById("canvas"), box = canvas.getBoundingClientRect();
+        """([event, id, x, y, name]) => {
+          const canvas = document.getElementById(name), box = canvas.getBoundingClientRect();
           canvas.dispatchEvent(new PointerEvent(event, {pointerId: id, pointerType: "touch", bubbles: true,
-            cancelable: true, clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
+            isPrimary: true, cancelable: true, clientX: box.left + x * box.width,
+            clientY: box.top + y * box.height}));
         }""",
-        [event, finger, x, y],
+        [event, finger, x, y, name],
     )
 
 

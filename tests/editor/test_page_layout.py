@@ -5,11 +5,13 @@ import pytest
 
 from editor.asking import S
 from editor.browsing import (
+    REFUSED,
     opened,
     settle,
     state,
     stroke,
     touch,
+    wait_for_alert,
     wait_until,
     words,
 )
@@ -93,15 +95,42 @@ def test_the_wheel_zooms_and_a_stroke_lands_where_it_is_drawn(page):
     assert state(page)["view"] == {"scale": 1, "x": 0, "y": 0}
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1280, 800), (1920, 1080)])
-def test_map_and_result_are_large_at_every_width(browser, served, width, height):
+@pytest.mark.parametrize(
+    ("width", "height", "side"),
+    [(390, 844, 360), (768, 1024, 360), (1024, 768, 400), (1280, 800, 480), (1920, 1080, 780), (2560, 1080, 780)],
+)
+def test_map_and_result_are_large_at_every_width_and_wholly_in_sight(browser, served, width, height, side):
     with opened(browser, served, viewport={"width": width, "height": height}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         map_box, result_box = (page.locator(name).bounding_box() for name in ("#canvas", "#result"))
         assert map_box["width"] == pytest.approx(map_box["height"], abs=1)
-        assert map_box["width"] >= min(width, 640) / 2
+        assert map_box["width"] >= side
+        assert map_box["y"] + map_box["height"] <= height
         assert (map_box["y"] == result_box["y"]) is (width > 640)  # side by side but on a phone
         assert map_box["width"] == pytest.approx(result_box["width"], abs=1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1280, 800)])
+def test_status_alert_and_a_copy_of_the_result_stay_in_sight(browser, served, width, height):
+    with opened(browser, served, REFUSED, viewport={"width": width, "height": height}) as page:
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        page.get_by_label("Label map").set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"x"})
+        wait_for_alert(page, "x.png is not a picture")
+        wait_until(page, "document.getElementById('mini').offsetParent !== null")
+        for name in ("#status", "#alert", "#mini"):
+            box = page.locator(name).bounding_box()
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] < height / 3
+            middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+            assert page.evaluate("([x, y]) => '#' + document.elementFromPoint(x, y).id", middle) == name
+
+
+def test_what_has_the_focus_is_not_under_the_header(page):
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement !== document.getElementById('wipe')"):
+        page.keyboard.press("Shift+Tab")
+    assert page.locator("#wipe").bounding_box()["y"] >= page.locator("header").bounding_box()["height"]
 
 
 def test_the_page_is_dark_where_the_system_is(browser, served):

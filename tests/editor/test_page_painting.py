@@ -11,7 +11,9 @@ from editor.browsing import (
     settle,
     state,
     stroke,
+    take,
     touch,
+    wait_for_face,
     words,
 )
 from facegan.editor import editing
@@ -175,3 +177,39 @@ def test_the_slider_shows_the_original(page, prepared_64):
     wiped, face = result(page), editing.read_face(prepared_64, FACE)
     np.testing.assert_array_equal(wiped[:, : S // 2], face.image[:, : S // 2])
     np.testing.assert_array_equal(wiped[:, S // 2 :], edited[:, S // 2 :])
+    assert page.locator("#wipe-label").inner_text().split() == ["Original", "Edit"]  # as the line parts the picture
+    take(page, "photo, to edit it", 1)
+    wait_for_face(page, "1")
+    assert page.locator("#wipe").input_value() == "0"
+    np.testing.assert_array_equal(result(page), editing.read_face(prepared_64, 1).image)
+    assert page.locator("#wipe-line").is_hidden()
+
+
+def test_the_picture_itself_is_dragged(page, prepared_64):
+    stroke(page, (5, 30), (60, 30))
+    edited, face = result(page), editing.read_face(prepared_64, FACE)
+    box = page.locator("#result").bounding_box()
+    x, y = (lambda share: box["x"] + share * box["width"]), box["y"] + box["height"] / 2
+    page.mouse.move(x(0.9), y)
+    assert page.locator("#wipe").input_value() == "0"
+    page.mouse.down()
+    for share in (0.5, 0.25):
+        page.mouse.move(x(share), y, steps=3)
+        column = round(share * S)
+        np.testing.assert_array_equal(result(page)[:, :column], face.image[:, :column])
+        np.testing.assert_array_equal(result(page)[:, column:], edited[:, column:])
+    page.mouse.up()
+    page.mouse.move(x(0.7), y)
+    assert page.locator("#wipe").input_value() == "25"
+    page.locator("#wipe").press("ArrowRight")
+    assert page.locator("#wipe").input_value() == "26"
+
+
+def test_a_finger_moves_the_line_and_one_that_scrolls_does_not(page):
+    for event, finger, share in (("pointerdown", 1, 0.2), ("pointermove", 1, 0.4), ("pointerup", 1, 0.6)):
+        touch(page, event, finger, share, 0.5, "result")
+    assert page.locator("#wipe").input_value() == "60"
+    for event in ("pointerdown", "pointercancel"):  # the browser takes the finger, to scroll
+        touch(page, event, 2, 0.1, 0.5, "result")
+    touch(page, "pointermove", 2, 0.3, 0.5, "result")
+    assert page.locator("#wipe").input_value() == "60"

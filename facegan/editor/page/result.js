@@ -14,16 +14,45 @@ export function prepareResult() {
   original = makeSheet(about.size);
   edited = makeSheet(about.size);
   for (const canvas of [at("result"), at("mini")]) canvas.width = canvas.height = about.size;
-  // on a phone, a small copy of the result stays in sight while one paints
-  new IntersectionObserver(([entry]) => at("mini").classList.toggle("on", !entry.isIntersecting)).observe(at("result"));
+  // a small copy in the header is in sight while most of the result is not: on a phone that paints, and at the gallery
+  const showMini = entries => at("mini").classList.toggle("on", entries.at(-1).intersectionRatio < .5);
+  new IntersectionObserver(showMini, {threshold: .5}).observe(at("result"));
   at("mini").addEventListener("click", () => at("result").scrollIntoView({block: "center"}));
   at("wipe").addEventListener("input", () => { if (face) drawResult(); });
+  listenToDrag(at("result"));
+}
+
+function listenToDrag(canvas) {  // a click or a drag over the picture moves the slider's line; a finger's scroll does not
+  let from = null, isDrag = false;
+  const moveLine = event => {
+    const box = canvas.getBoundingClientRect();
+    at("wipe").value = (event.clientX - box.left) / box.width * 100;
+    if (face) drawResult();
+  };
+  canvas.addEventListener("pointerdown", event => {
+    if (event.button !== 0 || !event.isPrimary) return;
+    from = event.clientX;
+    isDrag = false;
+    try { canvas.setPointerCapture(event.pointerId); } catch { /* a pointer that is gone already */ }
+  });
+  canvas.addEventListener("pointermove", event => {
+    if (from === null || !event.isPrimary) return;
+    isDrag ||= Math.abs(event.clientX - from) > 3;
+    if (isDrag) moveLine(event);
+  });
+  canvas.addEventListener("pointerup", event => {
+    if (from !== null && event.isPrimary) moveLine(event);
+    from = null;
+  });
+  canvas.addEventListener("pointercancel", () => { from = null; });
 }
 
 export const isBusy = () => isAsking;
 
 export function showOriginal(picture) {  // both sheets are the photograph, until an edit's picture comes
   for (const sheet of [original, edited]) sheet.getContext("2d").drawImage(picture, 0, 0);
+  at("wipe").value = 0;
+  drawResult();
 }
 
 // One request at a time; when its answer comes and the edit has moved on, the newest state is sent, and none between.
