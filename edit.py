@@ -132,12 +132,19 @@ def painter(run: export.Run) -> Callable[[Edit], np.ndarray]:
 
 def parser(args: Args) -> keras.Model:
     """The face parser, read once. Raises BadInput, which says how to train one."""
-    if not (args.parser / "parser.keras").is_file():
-        raise BadInput(
-            f"a photograph must be parsed, and there is no parser in {args.parser}: train one with `python "
-            f"parse_face.py {training_flags(args)} --run {args.parser}`, or name its run with --parser."
-        )
+    if missing := missing_parser(args):
+        raise BadInput(missing)
     return read_parser(args.parser)
+
+
+def missing_parser(args: Args) -> str:
+    """How to train the face parser where there is none, in a sentence; "" where there is one."""
+    if (args.parser / "parser.keras").is_file():
+        return ""
+    return (
+        f"a photograph must be parsed, and there is no parser in {args.parser}: train one with `python "
+        f"parse_face.py {training_flags(args)} --run {args.parser}`, or name its run with --parser."
+    )
 
 
 read_parser = functools.cache(parsers.load)
@@ -244,6 +251,7 @@ def page_setup(args: Args, run: export.Run) -> Setup:
         paint=painter(run),
         own_photo=functools.partial(own_photo, args),
         own_map=functools.partial(own_map, args),
+        missing_parser=lambda: missing_parser(args),
     )
 
 

@@ -53,6 +53,8 @@ class Setup:
     """content, name, aligned -> face and a note on it"""
     own_map: Callable[[np.ndarray], FaceMap]
     """ids (512, 512) -> map"""
+    missing_parser: Callable[[], str] = lambda: ""
+    """why photographs cannot be taken and what to do, in a sentence; "" where they can"""
 
 
 class Answers:
@@ -81,6 +83,7 @@ class Answers:
             "names": editing.NAMES,
             "palette": PALETTE,
             "maxBytes": uploads.MAX_BYTES,
+            "missingParser": self.setup.missing_parser(),
         }
 
     def faces(self, start: int) -> dict:

@@ -37,18 +37,26 @@ def test_upload_of_a_map_and_of_what_is_none(page, prepared_64):
     np.testing.assert_array_equal(state(page)["shown"], LABEL_REGION[ids])
     page.get_by_label("Label map").set_input_files(picture | {"buffer": as_png(np.full((64, 64), 30))})
     wait_for_alert(page, "map.png has the id 30")
-    page.get_by_label("Photo", exact=True).set_input_files({"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"x"})
-    wait_for_alert(page, "python parse_face.py --train")
     np.testing.assert_array_equal(state(page)["shown"], LABEL_REGION[ids])
     with page.expect_download() as download:
         page.get_by_role("button", name="Download map (ids)").click()
     np.testing.assert_array_equal(decoded(download.value.path().read_bytes())[..., 0], editing.full_labels(ids))
 
 
+def test_without_a_parser_the_page_says_before_an_upload_what_to_run(page, prepared_64):
+    photo = page.get_by_label("Photo", exact=True)
+    assert photo.is_disabled()
+    command = f"python parse_face.py --train --data {prepared_64} --size {S} --run no_parser"
+    assert command in page.locator("#own-photo-hint").text_content()
+    assert photo.get_attribute("aria-describedby") == "own-photo-hint"
+    assert page.get_by_label("Label map").is_enabled()
+
+
 def test_upload_of_a_photograph(browser, trained, prepared_64, raw, served, monkeypatch):
     """Parsed by looking its map up, and nobody else's."""
     true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
     monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
+    monkeypatch.setattr(script, "missing_parser", lambda args: "")
     monkeypatch.setattr(script.parsers, "label_map", lambda network, photo: true)
     photo = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": (raw / "CelebA-HQ-img" / "1.jpg").read_bytes()}
     with opened(browser, served) as page:

@@ -8,12 +8,16 @@ import {open, takeOwnMap} from "./faces.js";
 import {ask, askFace} from "./server.js";
 
 export function listenToFiles() {
+  at("own-photo").disabled = at("own-aligned").disabled = !takesPhotos();
+  if (!takesPhotos()) at("own-photo-hint").textContent = "Not yet: " + about.missingParser + " Then reload this page.";
   at("own-photo").addEventListener("change", tellFailure(event => takeFile(event.target, "photo")));
   at("own-map").addEventListener("change", tellFailure(event => takeFile(event.target, "map")));
   for (const button of document.querySelectorAll("button[data-download]")) {
     button.addEventListener("click", tellFailure(() => face && download(button.dataset.download)));
   }
 }
+
+const takesPhotos = () => about.missingParser === "";
 
 async function takeFile(input, kind) {
   const file = input.files[0];
