@@ -133,8 +133,9 @@ def fill_up(out: Path, size: int, data: Path) -> None:
     except BadInput:
         numbers = []
     if len(numbers) < missing:
+        count = f"{FEWEST - missing} {'face' if FEWEST - missing == 1 else 'faces'}"
         print(
-            f"{out} holds {FEWEST - missing} faces, and other scripts take {FEWEST} and more: add photographs, or name "
+            f"{out} holds {count}, and other scripts take {FEWEST} and more: add photographs, or name "
             f"a folder of overlapping regions prepared at size {size} with --data, whose last faces then fill it up."
         )
         return

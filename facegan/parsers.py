@@ -23,12 +23,17 @@ warnings.filterwarnings("error", category=UserWarning, module=r"keras\.src\.savi
 AGAIN = "the --train of its run writes it again."
 
 
+def how_to_train(run: Path, size: int | None = None) -> str:
+    """What to type for a parser of a size; None: that of the data, whichever it is."""
+    return f"run `python parse_face.py --train --data FOLDER --size {size or 'SIZE'} --run {run}`"
+
+
 def load(run: Path, size: int | None = None) -> keras.Model:
     """The network of a run of parse_face.py: photo (B, S, S, 3) in 0..1 -> logits (B, S, S, 19). Raises BadInput when
     there is none, or when it is damaged or not of this size."""
     path = run / "parser.keras"
     if not path.is_file():
-        raise BadInput(f"no {path}: run `python parse_face.py --train --run {run}`, or name its run with --parser.")
+        raise BadInput(f"no {path}: {how_to_train(run, size)}, or name its run with --parser.")
     try:
         check_declared(path)
         network = keras.saving.load_model(path, compile=False)

@@ -88,7 +88,9 @@ def open_header(content: bytes, name: str) -> Header:
     """The header of a picture file's content. Raises BadInput when it is no picture, too large, or a damaged PNG."""
     names = [form for form, signature in SIGNATURES.items() if content.startswith(signature)]
     if not names or (names == ["WEBP"] and content[8:12] != b"WEBP"):
-        raise BadInput(f"{name} is not a picture that can be read here: save it as JPEG or PNG")
+        raise BadInput(
+            f"{name} is not a picture of a kind that can be read here, JPEG, PNG or WebP: save it as JPEG or PNG"
+        )
     bits = 8
     with errors_as_sentences(name):
         if names == ["WEBP"]:

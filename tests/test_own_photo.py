@@ -92,7 +92,7 @@ def test_an_aligned_photograph_is_taken_as_it_is(faces, fitted, tmp_path, call):
     flags = ("--parser", fitted, "--data", tmp_path / "none", "--out", tmp_path / "mine")
     outcome = call(own_photo, tmp_path / "a.png", "--aligned", *flags)
     assert outcome.status == 0, outcome.err
-    assert "holds 1 faces, and other scripts take 4" in outcome.out
+    assert "holds 1 face, and other scripts take 4" in outcome.out
     photo = np.asarray(Image.open(tmp_path / "mine" / "raw" / "CelebA-HQ-img" / "0.jpg")).astype(int)
     assert np.abs(photo - faces[3][0]).mean() < 3
 

@@ -37,7 +37,9 @@ def test_a_parser_gives_19_logits_a_pixel_and_is_not_trained_further(run):
 def test_a_parser_that_does_not_fit_or_is_not_there_is_a_sentence(run, tmp_path):
     with pytest.raises(BadInput, match="is for 16 pixels, not 64: name another"):
         parsers.load(run, 64)
-    with pytest.raises(BadInput, match=r"no .*parser.keras: run `python parse_face.py --train --run .*none`"):
+    with pytest.raises(
+        BadInput, match=r"no .*parser.keras: run `python parse_face.py --train --data FOLDER --size SIZE --run .*none`"
+    ):
         parsers.load(tmp_path / "none")
     (run / "parser.keras").write_bytes(b"half")
     with pytest.raises(BadInput, match=r"is damaged .*writes it again"):

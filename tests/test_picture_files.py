@@ -98,7 +98,9 @@ def test_a_file_is_bounded_and_a_link_to_a_file_is_read(tmp_path):
 
 @pytest.mark.parametrize("form", ["EPS", "GIF", "BMP", "TIFF", "PPM", "ICO", "TGA", "AVIF", "JPEG2000"])
 def test_other_formats_are_refused_by_what_they_hold(form):
-    assert "is not a picture that can be read here: save it as JPEG or PNG" in refusal(encoded(FACE, form))
+    assert "is not a picture of a kind that can be read here, JPEG, PNG or WebP: save it as JPEG or PNG" in refusal(
+        encoded(FACE, form)
+    )
 
 
 def test_no_interpreter_is_started(tmp_path, monkeypatch):

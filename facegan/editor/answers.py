@@ -102,8 +102,13 @@ class Answers:
     def thumbnail(self, k: int) -> bytes:
         """Face k as a small JPEG."""
         self.check_number(k)
-        image = Image.fromarray(editing.read_face(self.setup.data, k).image)
-        return wire.encode(np.asarray(image.resize((96, 96), Image.Resampling.BOX)), "JPEG", quality=85)
+        return small_jpeg(editing.read_face(self.setup.data, k))
+
+    def own_faces(self, session: str) -> list[dict]:
+        """The photographs that a session has uploaded: their names, and small JPEGs in base64."""
+        uploads_of_session = self.store.of_session(session).items()
+        faces = {name: upload for name, upload in uploads_of_session if isinstance(upload, Face)}
+        return [{"name": name, "picture": base64.b64encode(small_jpeg(face)).decode()} for name, face in faces.items()]
 
     def check_number(self, k: int) -> None:
         if k not in self.number_set:
@@ -196,6 +201,12 @@ class Answers:
         with tempfile.TemporaryDirectory() as folder:
             prepared.write_npz(Path(folder) / "face.npz", stored=("Image",), **editing.sample(edit, picture))
             return (Path(folder) / "face.npz").read_bytes(), f"{stem}_edited.npz"
+
+
+def small_jpeg(face: Face) -> bytes:
+    """A face as the gallery shows it."""
+    small = Image.fromarray(face.image).resize((96, 96), Image.Resampling.BOX)
+    return wire.encode(np.asarray(small), "JPEG", quality=85)
 
 
 def map_of(source: Face | FaceMap) -> FaceMap:

@@ -88,6 +88,7 @@ class Routes:
             Route("/editor/about", self.about),
             Route("/editor/faces", self.faces),
             Route("/editor/thumbnail/{k}", self.thumbnail),
+            Route("/editor/own", self.own_faces, methods=["POST"]),
             Route("/editor/show/{name}", self.show, methods=["POST"]),
             Route("/editor/paint", self.paint, methods=["POST"]),
             Route("/editor/borrow", self.borrow, methods=["POST"]),
@@ -111,6 +112,9 @@ class Routes:
     def thumbnail(self, request: Request) -> Response:
         picture = self.answers.thumbnail(number_of(request.path_params["k"]))
         return Response(picture, media_type="image/jpeg", headers={"cache-control": "private, max-age=600"})
+
+    def own_faces(self, request: Request) -> Response:
+        return JSONResponse(self.answers.own_faces(session_of(request)), headers={"cache-control": "no-store"})
 
     def show(self, request: Request) -> Response:
         return JSONResponse(self.answers.show(session_of(request), request.path_params["name"]))

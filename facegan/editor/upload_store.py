@@ -53,6 +53,12 @@ class UploadStore:
             self.entries.move_to_end((session, name))
             return upload
 
+    def of_session(self, session: str) -> dict[str, Face | FaceMap]:
+        """Name -> upload of a session, the one used last first. To be listed is no use."""
+        self.forget_idle()
+        with self.lock:
+            return {name: upload for (of, name), (upload, _) in reversed(self.entries.items()) if of == session}
+
     def forget_idle(self) -> None:
         """Drop what was not used for too long."""
         with self.lock:

@@ -248,7 +248,7 @@ def load_parser(run: Path, size: int, source: dict, photos: dict[int, int]) -> t
     """
     path = run / "parser.keras"
     if not path.is_file():
-        raise Missing(f"no {path}: run `python parse_face.py --train --run {run}`, or name its run with --parser")
+        raise Missing(f"no {path}: {parsers.how_to_train(run, size)}, or name its run with --parser")
     network = parsers.load(run, size)
     about = run_folder.read_record(run / "args.json", {})
     record = run_folder.read_record(run / "split.json", run_folder.SPLIT)

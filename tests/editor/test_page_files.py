@@ -18,13 +18,33 @@ from editor.browsing import (
     settle,
     state,
     stroke,
+    take,
     wait_for_alert,
+    wait_for_face,
     wait_for_words,
     wait_until,
 )
 from facegan import prepared
 from facegan.editor import editing
 from facegan.regions import LABEL_REGION
+
+
+@pytest.fixture
+def true_maps(monkeypatch, raw):
+    """Photographs are parsed by looking up the map of face 1 of the raw folder."""
+    true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
+    monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
+    monkeypatch.setattr(script, "missing_parser", lambda args: "")
+    monkeypatch.setattr(script.parsers, "label_map", lambda network, photo: true)
+    return true
+
+
+def photo_file(raw, k: int) -> dict:
+    return {
+        "name": f"me {k}.jpg",
+        "mimeType": "image/jpeg",
+        "buffer": (raw / "CelebA-HQ-img" / f"{k}.jpg").read_bytes(),
+    }
 
 
 @pytest.mark.parametrize("page", [(REFUSED,)], indirect=True)
@@ -52,16 +72,11 @@ def test_without_a_parser_the_page_says_before_an_upload_what_to_run(page, prepa
     assert page.get_by_label("Label map").is_enabled()
 
 
-def test_upload_of_a_photograph(browser, trained, prepared_64, raw, served, monkeypatch):
-    """Parsed by looking its map up, and nobody else's."""
-    true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
-    monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
-    monkeypatch.setattr(script, "missing_parser", lambda args: "")
-    monkeypatch.setattr(script.parsers, "label_map", lambda network, photo: true)
-    photo = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": (raw / "CelebA-HQ-img" / "1.jpg").read_bytes()}
+def test_upload_of_a_photograph(browser, prepared_64, raw, served, true_maps):
+    """It is nobody else's."""
     with opened(browser, served) as page:
         page.get_by_label("it is cut as CelebA-HQ's photos already").check()
-        page.get_by_label("Photo", exact=True).set_input_files(photo)
+        page.get_by_label("Photo", exact=True).set_input_files(photo_file(raw, 1))
         wait_until(page, "faceEditor.state().face.startsWith('own-')")
         np.testing.assert_array_equal(result(page), editing.read_face(prepared_64, 1).image)
         stroke(page, (20, 20), (40, 40))
@@ -99,3 +114,30 @@ def test_download_of_everything(page, prepared_64, tmp_path):
     image, masks = prepared.read_npz(tmp_path / "samples" / "0.npz", Image=(S, S, 3), Masks=(S, S, 7))
     np.testing.assert_array_equal(image, shown)
     np.testing.assert_array_equal(masks, edit.masks)
+
+
+def test_own_photographs_enter_the_gallery_to_be_opened_and_borrowed_from(browser, served, raw, true_maps):
+    served.store.entries.clear()
+    with opened(browser, served) as page:
+        assert page.locator("#yours").is_hidden()
+        page.get_by_label("it is cut as CelebA-HQ's photos already").check()
+        names = []
+        for k in (1, 2):
+            page.get_by_label("Photo", exact=True).set_input_files(photo_file(raw, k))
+            wait_for_words(page, "Your photo: paint on its map, or borrow from another face.")
+            names.append(state(page)["face"])
+        page.reload()
+        ready(page)
+        own = page.locator("#own-faces button")
+        wait_until(page, "document.querySelectorAll('#own-faces button').length === 2")
+        page.get_by_role("button", name="your photo 1", exact=True).click()
+        wait_for_face(page, names[0])
+        take(page, "photo, to edit it", FACE)
+        wait_for_face(page, str(FACE))
+        page.get_by_label("hair", exact=True).check()
+        page.get_by_role("button", name="your photo 2", exact=True).click()
+        wait_for_words(page, "hair of your picture.")
+        assert (state(page)["grid"] != editing.UNPAINTED).any()
+        assert own.first.locator("img").evaluate("image => image.naturalWidth") == 96
+    with opened(browser, served) as other:  # another session
+        assert other.locator("#yours").is_hidden()

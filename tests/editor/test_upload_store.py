@@ -33,3 +33,13 @@ def test_uploads_go_when_they_lie_idle_or_are_too_many(prepared_64):
     store.add("a", large, b"large")
     assert store.bytes() <= 10**6
     assert store.add("a", face.map, b"0") == store.add("a", face.map, b"0") != store.add("b", face.map, b"0")
+
+
+def test_the_uploads_of_a_session_are_listed_the_one_used_last_first(prepared_64):
+    store, face = UploadStore(), editing.read_face(prepared_64, 0)
+    names = [store.add("a", face, content) for content in (b"1", b"2")]
+    store.add("b", face, b"1")
+    assert list(store.of_session("a")) == names[::-1]
+    store.get("a", names[0])
+    assert list(store.of_session("a")) == names
+    assert store.of_session("c") == {}

@@ -289,7 +289,7 @@ def test_a_damaged_record_of_the_parser_is_a_sentence(content, parser):
 def test_a_parser_that_does_not_fit_or_is_not_there_is_a_sentence(parser, tmp_path):
     with pytest.raises(BadInput, match="is for 16 pixels, not 64"):
         judges.load_parser(parser, 64, {"source": "/raw"}, {2: 22})
-    with pytest.raises(Missing, match=r"parse_face.py --train"):
+    with pytest.raises(Missing, match=r"parse_face.py --train --data FOLDER --size 16 --run .*none`"):
         judges.load_parser(tmp_path / "none", 16, {"source": "/raw"}, {2: 22})
     (parser / "parser.keras").write_bytes(b"half")
     with pytest.raises(BadInput, match=r"is damaged .*writes it again"):

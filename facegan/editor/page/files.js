@@ -5,6 +5,7 @@ import {takeTurn} from "./changes.js";
 import {face, needFace, request} from "./edit.js";
 import {at, make, say, tellFailure} from "./elements.js";
 import {open, takeOwnMap} from "./faces.js";
+import {showOwnFaces} from "./gallery.js";
 import {ask, askFace} from "./server.js";
 
 export function listenToFiles() {
@@ -37,6 +38,7 @@ async function upload(file, kind) {
   const isNewest = takeTurn(), late = file.name + " came after you had gone on: upload it again.";
   const query = "?name=" + encodeURIComponent(file.name) + "&aligned=" + at("own-aligned").checked;
   const {name, note} = await (await ask("upload/" + kind + query, file, "application/octet-stream")).json();
+  if (kind === "photo") await showOwnFaces();
   if (!isNewest()) throw new Error(late);
   if (kind === "photo") {
     if (!await open(name)) throw new Error(late);

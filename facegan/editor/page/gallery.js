@@ -1,4 +1,4 @@
-// The faces of the data folder, some at a time, and what a click on one takes.
+// The faces of the data folder, some at a time, before them one's own photographs, and what a click on one takes.
 
 import {about} from "./about.js";
 import {at, make, makeButton, say, tellFailure} from "./elements.js";
@@ -45,9 +45,20 @@ export async function showFaces(start) {
   at("place").textContent = "Faces " + from + " to " + to + " of " + gallery.count;
 }
 
-function faceButton(k) {
-  const picture = make("img", {src: "editor/thumbnail/" + k, alt: "face", loading: "lazy"});
-  const button = makeButton({}, picture, " " + k), name = String(k);
+export async function showOwnFaces() {
+  const own = await (await ask("own", {})).json();
+  at("own-faces").replaceChildren(...own.map(({name, picture}, i) => {
+    const image = make("img", {src: "data:image/jpeg;base64," + picture, alt: "your photo"});
+    return takeButton(name, image, " " + (own.length - i));
+  }));
+  at("yours").hidden = !own.length;
+}
+
+const faceButton = k =>
+  takeButton(String(k), make("img", {src: "editor/thumbnail/" + k, alt: "face", loading: "lazy"}), " " + k);
+
+function takeButton(name, ...children) {
+  const button = makeButton({}, ...children);
   button.addEventListener("click", tellFailure(() => taking === OPEN ? open(name) : borrow(taking, name)));
   return button;
 }

@@ -1,4 +1,4 @@
-// Start the page. Imports run one way: this file; keyboard, palette, saved, files, gallery; faces; pointer; changes;
+// Start the page. Imports run one way: this file; keyboard, palette, saved, files; gallery; faces; pointer; changes;
 // controls, result; surface; brush; edit; server; storage; grid, about, elements.
 
 import {about, setAbout} from "./about.js";
@@ -8,7 +8,7 @@ import {doc, face, shown, startOver} from "./edit.js";
 import {at, tellFailure, warn} from "./elements.js";
 import {open} from "./faces.js";
 import {listenToFiles} from "./files.js";
-import {listenToGallery, showFaces} from "./gallery.js";
+import {listenToGallery, showFaces, showOwnFaces} from "./gallery.js";
 import {listenToKeys} from "./keyboard.js";
 import {buildPalette} from "./palette.js";
 import {listenToPointer} from "./pointer.js";
@@ -33,6 +33,7 @@ async function start() {
   setRegion(4);
   setSize(Math.max(4, about.size / 20));
   prepareStrip();
+  showOwnFaces().catch(error => warn(error.message));
   await openFirst([about.first === null ? recall("last") : about.first, about.any].filter(name => name !== null));
 }
 
