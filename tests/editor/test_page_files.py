@@ -1,5 +1,6 @@
 """Files on the page: what is uploaded, and what is downloaded."""
 
+import base64
 import io
 
 import numpy as np
@@ -11,6 +12,7 @@ from editor.asking import FACE, S, as_png, decoded
 from editor.browsing import (
     GONE,
     REFUSED,
+    alert,
     edit_of,
     opened,
     ready,
@@ -141,3 +143,44 @@ def test_own_photographs_enter_the_gallery_to_be_opened_and_borrowed_from(browse
         assert own.first.locator("img").evaluate("image => image.naturalWidth") == 96
     with opened(browser, served) as other:  # another session
         assert other.locator("#yours").is_hidden()
+
+
+HAND_IN = """
+([event, files]) => {
+  const transfer = new DataTransfer();
+  for (const [name, type, text] of files) {
+    transfer.items.add(new File([Uint8Array.from(atob(text), c => c.charCodeAt(0))], name, {type}));
+  }
+  const options = {bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer};
+  const given = event === "drop" ? new DragEvent(event, options) : new ClipboardEvent(event, options);
+  return document.querySelector("main").dispatchEvent(given);
+}"""
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_a_photograph_is_dropped_or_pasted(browser, served, raw, true_maps, prepared_64, event):
+    def hand_in(*files: tuple[str, str, bytes]) -> bool:
+        texts = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
+        return page.evaluate(HAND_IN, [event, texts])
+
+    photo = ("me.jpg", "image/jpeg", (raw / "CelebA-HQ-img" / "1.jpg").read_bytes())
+    with opened(browser, served) as page:
+        for files, said in (
+            ([], "That is no picture"), ([photo, photo], "Those are 2 files: drop or paste one photograph."),
+            ([("notes.txt", "text/plain", b"x")], "notes.txt is no picture by its name"),
+        ):  # fmt: skip
+            hand_in(*files)
+            wait_for_alert(page, said)
+            assert state(page)["face"] == str(FACE)
+        page.get_by_label("it is cut as CelebA-HQ's photos already").check()
+        is_left_to_the_browser = hand_in(photo)
+        wait_for_words(page, "Your photo: paint on its map, or borrow from another face.")
+        assert is_left_to_the_browser is (event == "paste")
+        assert alert(page) == ""
+        np.testing.assert_array_equal(result(page), editing.read_face(prepared_64, 1).image)
+
+
+def test_a_dropped_photograph_without_a_parser_is_told_what_to_run(page):
+    page.evaluate(HAND_IN, ["drop", [["me.jpg", "image/jpeg", "eA=="]]])
+    wait_for_alert(page, "Not yet: a photograph must be parsed")
+    assert "python parse_face.py --train" in alert(page)

@@ -1,4 +1,4 @@
-// Files that come and go: one's own photograph or label map, and what is downloaded.
+// Files that come and go: one's own photograph or label map, chosen, dropped or pasted, and what is downloaded.
 
 import {about} from "./about.js";
 import {takeTurn} from "./changes.js";
@@ -11,8 +11,9 @@ import {ask, askFace} from "./server.js";
 export function listenToFiles() {
   at("own-photo").disabled = at("own-aligned").disabled = !takesPhotos();
   if (!takesPhotos()) at("own-photo-hint").textContent = "Not yet: " + about.missingParser + " Then reload this page.";
-  at("own-photo").addEventListener("change", tellFailure(event => takeFile(event.target, "photo")));
-  at("own-map").addEventListener("change", tellFailure(event => takeFile(event.target, "map")));
+  at("own-photo").addEventListener("change", tellFailure(event => takeChosen(event.target, "photo")));
+  at("own-map").addEventListener("change", tellFailure(event => takeChosen(event.target, "map")));
+  listenToDrops();
   for (const button of document.querySelectorAll("button[data-download]")) {
     button.addEventListener("click", tellFailure(() => face && download(button.dataset.download)));
   }
@@ -20,10 +21,37 @@ export function listenToFiles() {
 
 const takesPhotos = () => about.missingParser === "";
 
-async function takeFile(input, kind) {
+function listenToDrops() {  // a drop on a field, and a paste into one, is the field's own
+  const isField = target => target instanceof Element && target.closest("input[type=file], input[type=number]");
+  document.addEventListener("dragstart", event => event.preventDefault());  // the page's own pictures stay
+  document.addEventListener("dragover", event => { if (!isField(event.target)) event.preventDefault(); });
+  document.addEventListener("drop", tellFailure(event => {
+    if (isField(event.target)) return;
+    event.preventDefault();  // the browser would open the file in place of the page
+    return takePhoto(event.dataTransfer.files);
+  }));
+  document.addEventListener("paste", tellFailure(event => {
+    if (!isField(event.target)) return takePhoto(event.clipboardData.files);
+  }));
+}
+
+function takePhoto(files) {
+  if (!files.length) throw new Error("That is no picture: drop or paste a photograph, JPEG, PNG or WebP.");
+  if (files.length > 1) throw new Error("Those are " + files.length + " files: drop or paste one photograph.");
+  if (!files[0].type.startsWith("image/")) {
+    throw new Error(files[0].name + " is no picture by its name: drop or paste a photograph, JPEG, PNG or WebP.");
+  }
+  if (!takesPhotos()) throw new Error("Not yet: " + about.missingParser);
+  return takeFile(files[0], "photo");
+}
+
+async function takeChosen(input, kind) {
   const file = input.files[0];
   input.value = "";
-  if (!file) return;
+  if (file) await takeFile(file, kind);
+}
+
+async function takeFile(file, kind) {
   if (kind === "map") needFace();
   if (file.size > about.maxBytes) {
     throw new Error(file.name + " is larger than " + about.maxBytes / 1e6 + " MB: save it smaller.");
