@@ -68,6 +68,56 @@ def test_an_edit_outlives_the_page_and_saved_ones_come_back(page):
     assert page.get_by_role("button", name="put it back").is_hidden()  # after another action
 
 
+def test_undo_goes_on_after_a_reload(page):
+    docs = [state(page)["doc"]]
+    stroke(page, (20, 20), (40, 20))
+    docs.append(state(page)["doc"])
+    take(page, "whole map", 4)
+    wait_for_words(page, "Map of face 4.")
+    docs.append(state(page)["doc"])
+    page.get_by_label("Colour of skin", exact=True).fill("#336699")
+    docs.append(state(page)["doc"])
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Undo").click()
+    borrowed = state(page)["shown"]
+    page.reload()
+    ready(page)
+    page.get_by_role("button", name="Redo").click()
+    assert state(page)["doc"] == docs[3]
+    for doc in docs[2::-1]:
+        page.get_by_role("button", name="Undo").click()
+        assert state(page)["doc"] == doc
+    assert page.get_by_role("button", name="Undo").is_disabled()
+    for _ in range(2):
+        page.get_by_role("button", name="Redo").click()
+    np.testing.assert_array_equal(state(page)["shown"], borrowed)
+    take(page, "photo, to edit it", 2)
+    wait_for_face(page, "2")
+    take(page, "photo, to edit it", FACE)
+    wait_for_face(page, str(FACE))
+    assert page.get_by_role("button", name="Undo").is_disabled()  # as ever, of the face that is open alone
+
+
+def test_a_history_without_room_keeps_the_newest_states(page):
+    page.keyboard.press("6")
+    rows = (10, 20, 30, 40)
+    for row in rows:
+        stroke(page, (20, row), (40, row))
+        last = state(page)["doc"]
+    page.evaluate(
+        """() => { const set = Storage.prototype.setItem; Storage.prototype.setItem = function (name, text) {
+             if (this === sessionStorage && text.split('"grid"').length > 4) throw new Error("full");
+             set.call(this, name, text); }; }"""
+    )
+    page.reload()
+    ready(page)
+    assert state(page)["doc"] == last
+    for row in rows[:1:-1]:
+        page.get_by_role("button", name="Undo", exact=True).click()
+        assert (state(page)["grid"][row] == editing.UNPAINTED).all()
+    assert page.get_by_role("button", name="Undo", exact=True).is_disabled()
+
+
 def second_tab(page, served):
     """Another page of the same browser, which has the same face open."""
     tab = page.context.new_page()

@@ -21,7 +21,12 @@ export const nameOf = name => /^\d+$/.test(name) ? "face " + name : "your pictur
 
 export const isEdited = () => doc.map || doc.identity || doc.colors.some(x => x) || doc.grid.some(x => x !== UNPAINTED);
 
-export const entry = () => ({...doc, grid: pack(doc.grid), colors: [...doc.colors]});  // as the browser keeps it
+const packed = value => ({...value, grid: pack(value.grid), colors: [...value.colors]});
+
+const unpacked = kept => ({face: kept.face, map: kept.map, grid: unpack(kept.grid, about.size),
+                           colors: [...kept.colors], identity: kept.identity});
+
+export const entry = () => packed(doc);  // as the browser keeps it
 
 export const request = () => ({...entry(), keep});  // as the server is asked
 
@@ -43,6 +48,17 @@ export const canUndo = () => earlier.length > 0;
 export const canRedo = () => later.length > 0;
 export const undo = () => goBetween(earlier, later);
 export const redo = () => goBetween(later, earlier);
+
+export const history = () => ({  // what undo and redo go to, for a page that is reloaded
+  edit: isEdited() ? entry() : null, face: face.name,
+  earlier: earlier.map(state => packed(state.doc)), later: later.map(state => packed(state.doc)),
+});
+
+export function takeUpHistory(kept, maps) {  // maps: name of a borrowed map -> it, or null where it is gone
+  const state = edit => ({under: edit.map && maps[edit.map] ? maps[edit.map].own : face.own, doc: unpacked(edit)});
+  earlier = kept.earlier.map(state);
+  later = kept.later.map(state);
+}
 
 function goBetween(from, to) {  // whether there was somewhere to go
   if (!from.length) return false;
@@ -67,8 +83,7 @@ export function openFace(newFace, kept, map) {  // kept: its edit, map: the one 
 
 export function restore(kept, map) {
   under = map ? map.own : face.own;
-  doc = {face: kept.face, map: kept.map, grid: unpack(kept.grid, about.size), colors: [...kept.colors],
-         identity: kept.identity};
+  doc = unpacked(kept);
 }
 
 export function startOver() {

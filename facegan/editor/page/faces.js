@@ -3,11 +3,12 @@
 import {changed, change, endStroke, takeTurn} from "./changes.js";
 import {
   borrowColors, borrowIdentity, borrowMap, doc, isEdited, mergeGrid, nameOf, needFace, openFace, request, returnMap,
+  takeUpHistory,
 } from "./edit.js";
 import {stopPan} from "./pointer.js";
 import {showOriginal} from "./result.js";
 import {askFace, askMapIfThere, askRegion, toBitmap} from "./server.js";
-import {beginLine, editOf, hasOverwritten} from "./storage.js";
+import {beginLine, editOf, hasOverwritten, takeHistory} from "./storage.js";
 import {showPhoto} from "./surface.js";
 
 export async function open(name) {  // whether it is open: something newer may have been done meanwhile
@@ -15,10 +16,12 @@ export async function open(name) {  // whether it is open: something newer may h
   if (!face.photo) throw new Error("That is a map alone: it has no photograph.");
   const picture = await toBitmap(new Blob([Uint8Array.from(atob(face.photo), c => c.charCodeAt(0))]));
   const kept = editOf(name), map = kept && kept.map ? await askMapIfThere(kept.map) : null;
+  const history = takeHistory(name, kept), maps = history ? await askMaps([...history.earlier, ...history.later]) : {};
   if (!isNewest()) return false;
   endStroke();
   stopPan();
   openFace(face, kept, map);
+  if (history) takeUpHistory(history, maps);
   beginLine(name, kept);
   showPhoto(picture);
   showOriginal(picture);
@@ -27,6 +30,12 @@ export async function open(name) {  // whether it is open: something newer may h
   const other = hasOverwritten(name) ? "; the one from another tab is among the saved edits." : ".";
   changed(words + rest + other);
   return true;
+}
+
+async function askMaps(edits) {  // name of each map that they borrow -> it, or null
+  const maps = {};
+  for (const {map} of edits) if (map && !(map in maps)) maps[map] = await askMapIfThere(map);
+  return maps;
 }
 
 export async function borrow(what, name) {  // what: a region's name, "whole map", "colours" or "identity"

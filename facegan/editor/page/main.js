@@ -4,7 +4,7 @@
 import {about, setAbout} from "./about.js";
 import {change, keepRest, redoStep, undoStep} from "./changes.js";
 import {setRegion, setSize, setTool} from "./controls.js";
-import {doc, face, shown, startOver} from "./edit.js";
+import {doc, face, history, shown, startOver} from "./edit.js";
 import {at, tellFailure, warn} from "./elements.js";
 import {open} from "./faces.js";
 import {listenToFiles} from "./files.js";
@@ -15,7 +15,7 @@ import {listenToPointer} from "./pointer.js";
 import {isBusy, prepareResult, times} from "./result.js";
 import {prepareStrip, save} from "./saved.js";
 import {ask} from "./server.js";
-import {recall, session} from "./storage.js";
+import {keepHistory, recall, session} from "./storage.js";
 import {moveView, prepareSurface, setOpacity, view, zoom} from "./surface.js";
 
 async function start() {
@@ -33,6 +33,7 @@ async function start() {
   setRegion(4);
   setSize(Math.max(4, about.size / 20));
   prepareStrip();
+  addEventListener("pagehide", () => { if (face) keepHistory(history()); });
   showOwnFaces().catch(error => warn(error.message));
   await openFirst([about.first === null ? recall("last") : about.first, about.any].filter(name => name !== null));
 }

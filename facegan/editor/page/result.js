@@ -22,7 +22,7 @@ export function prepareResult() {
   listenToDrag(at("result"));
 }
 
-function listenToDrag(canvas) {  // a click or a drag over the picture moves the slider's line; a finger's scroll does not
+function listenToDrag(canvas) {  // a click or a drag over the picture moves the line; a finger that scrolls does not
   let from = null, isDrag = false;
   const moveLine = event => {
     const box = canvas.getBoundingClientRect();

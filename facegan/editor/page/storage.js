@@ -3,7 +3,7 @@
 
 import {about} from "./about.js";
 
-const MOST_EDITS = 30, MOST_SAVED = 24;
+const MOST_EDITS = 30, MOST_SAVED = 24, MOST_HISTORY = 2e6;  // characters of the last, of some five million
 
 export const FULL = "This browser keeps no more edits: download it.";
 
@@ -72,6 +72,27 @@ function writeEdit(edits, name, entry) {
 export function keepReplaced(name, entry) {
   if (contentOf(editOf(name)) === lastContent.get(name)) return null;
   return entry ? keepOverwritten({...entry, line, time: Date.now()}) : {fits: true, dropped: 0};
+}
+
+// --- what undo goes to, until this tab is closed ---------------------------------------------------------------------
+
+export function keepHistory(kept) {  // as edit.js gives it; the states that are furthest away go where there is no room
+  for (;;) {
+    const text = JSON.stringify(kept), isEmpty = !kept.earlier.length && !kept.later.length;
+    try {
+      if (text.length <= MOST_HISTORY) return sessionStorage.setItem(key("history"), text);
+    } catch { /* no room */ }
+    if (isEmpty) return;
+    for (const states of [kept.earlier, kept.later]) states.splice(0, Math.ceil(states.length / 2));
+  }
+}
+
+export function takeHistory(name, edit) {  // once, and if it is of this edit of this face; else null
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(key("history")));
+    sessionStorage.removeItem(key("history"));
+    return kept && kept.face === name && contentOf(kept.edit) === contentOf(edit) ? kept : null;
+  } catch { return null; /* no storage here */ }
 }
 
 // --- saved edits -----------------------------------------------------------------------------------------------------
