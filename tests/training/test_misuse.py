@@ -70,8 +70,8 @@ def test_data_that_is_not_complete_is_one_sentence(script, spoil, sentence, data
 @pytest.mark.parametrize(
     ("step", "sentence"),
     [
-        ("--train", "other training faces now"),
-        ("--dry-run", "other training faces now"),
+        ("--train", "begun with 8 training faces"),
+        ("--dry-run", "begun with 8 training faces"),
         ("--test", "first: 7"),
     ],
 )
