@@ -282,12 +282,9 @@ def check_flags(args: Args) -> None:
         raise BadInput("say where the result goes, --out edited.png; without it a page opens, which does all this.")
     if args.aligned and not args.photo:
         raise BadInput("--aligned says how --photo PICTURE is cut: name one.")
-    paths = [args.photo, args.label_map, args.out, args.save_map, args.save_sample]
-    same = [
-        path for path in paths[2:] if path and [other and other.resolve() for other in paths].count(path.resolve()) > 1
-    ]
-    if same:
-        raise BadInput(f"{same[0]} is named twice, and would be written over: give each file a name of its own.")
+    paths = [path for path in (args.photo, args.label_map, args.out, args.save_map, args.save_sample) if path]
+    if args.out and len({path.resolve() for path in paths}) < len(paths):
+        raise BadInput(f"{args.out} or another file is named twice, and would be written over: give each its own name.")
     for path in (args.out, args.save_map, args.save_sample):
         if path and not path.parent.is_dir():
             raise BadInput(f"no folder {path.parent}: make it, or name another file.")

@@ -136,10 +136,8 @@ def is_numbers(value: object) -> bool:
     return isinstance(value, list) and all(type(number) is int for number in value)
 
 
-SPLIT = {
-    **{"source": {"source": str}, "train": is_numbers, "test": is_numbers},
-    **{"validation?": is_numbers, "train_photos?": is_numbers},
-}
+SPLIT = {"source": {"source": str}, "train": is_numbers, "test": is_numbers}
+SPLIT |= {"validation?": is_numbers, "train_photos?": is_numbers}
 STARTS = {"starts": list}
 """What split.json and starts.json hold (files.fault)."""
 
@@ -264,7 +262,7 @@ def trained_faces(data: Path, split: dict, numbers: list[int]) -> list[int]:
     same_source = split["source"]["source"] == prepared.describe(data)["source"]
     common = set(numbers) & set(split["train"]) if same_source else set()
     # a dataset may have a photograph twice: what was apart when the run began is no leak
-    apart = {*split["test"], *split.get("validation", ())} if same_source and has_photographs(data, split) else set()
+    apart = {*split["test"], *split.get("validation", ())} if has_photographs(data, split) else set()
     photos = set(split.get("train_photos", ()))
     return sorted(common | {k for k in set(numbers) - apart - common if prepared.photo_crc(data, k) in photos})
 

@@ -251,7 +251,7 @@ def load_parser(run: Path, size: int, source: dict, photos: dict[int, int]) -> t
         raise Missing(f"no {path}: {parsers.how_to_train(run, size)}, or name its run with --parser")
     network = parsers.load(run, size)
     about = run_folder.read_record(run / "args.json", {})
-    record = run_folder.read_record(run / "split.json", run_folder.SPLIT)
+    record = run_folder.read_split(run)
     same_source = record["source"]["source"] == source["source"]
     train_numbers, train_photos = set(record["train"]), set(record.get("train_photos", ()))
     leaks = {k for k, crc in photos.items() if crc in train_photos or (same_source and k in train_numbers)}
