@@ -71,7 +71,7 @@ def rows(path):
 def outcome(trained, prepared_64, tmp_path_factory, call):
     """The results of pix2pix.py with a parser: outcome, folder of the evaluation."""
     out, parser = tmp_path_factory.mktemp("evaluated"), tmp_path_factory.mktemp("parser") / "run"
-    save_parser(parser, 64, [], "elsewhere")
+    save_parser(parser, 64, [3], "elsewhere")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judges, "load_lpips", mock.Mock(side_effect=Missing("get it there")))
         flags = ("--skip", "fid", "arcface", "--parser", parser)
@@ -302,7 +302,7 @@ def test_a_parser_does_not_judge_its_training_faces(results, prepared_64, call, 
 
 @pytest.mark.parametrize("judge", ["parser", "copy"])
 def test_a_parser_does_not_judge_what_was_trained_to_please_it(judge, results, call, tmp_path):
-    save_parser(tmp_path / "parser", 64, [], "elsewhere")
+    save_parser(tmp_path / "parser", 64, [3], "elsewhere")
     shutil.copytree(tmp_path / "parser", tmp_path / "copy")
     flags = json.loads((results / "results.json").read_text())["flags"]
     change_results(results, flags={**flags, "map_consistency": 10.0, "parser": str(tmp_path / "parser")})
@@ -312,7 +312,7 @@ def test_a_parser_does_not_judge_what_was_trained_to_please_it(judge, results, c
 
 def test_a_parser_does_not_judge_the_maps_it_drew(results, prepared_64, call, tmp_path):
     data = shutil.copytree(prepared_64, tmp_path / "prepared")
-    save_parser(tmp_path / "parser", 64, [], "elsewhere")
+    save_parser(tmp_path / "parser", 64, [3], "elsewhere")
     digest = files.sha256(tmp_path / "parser" / "parser.keras")
     files.write_text(data / "faces.json", json.dumps({"3": {"parser": digest}, "4": {"number": 4}}))
     outcome = call(evaluate, "--results", results, "--data", data, "--parser", tmp_path / "parser", *FAST)
@@ -327,6 +327,6 @@ def test_samples_without_labels_are_one_sentence(results, prepared_64, call, tmp
     for path in (data / "samples").glob("*.npz"):
         with np.load(path) as archive:
             prepared.write_npz(path, **{name: array for name, array in archive.items() if name != "Labels"})
-    save_parser(tmp_path / "parser", 64, [], "elsewhere")
+    save_parser(tmp_path / "parser", 64, [3], "elsewhere")
     outcome = call(evaluate, "--results", results, "--data", data, "--parser", tmp_path / "parser")
     sentence(outcome, "Labels.*g_simple_mask.py")
