@@ -112,17 +112,19 @@ def painter(run: export.Run) -> Callable[[Edit], np.ndarray]:
     if tf.config.list_physical_devices("GPU"):
         model = export.named(run.generator)
         graph = tf.function(lambda inputs: model(inputs)["picture"], autograph=False)
-        network, names = lambda inputs: graph(inputs).numpy(), model.input
+        network, shapes = lambda inputs: graph(inputs).numpy(), {name: x.shape for name, x in model.input.items()}
     else:
         with tempfile.TemporaryDirectory() as folder, files.plain_name(Path(folder)) as plain, quiet():
-            export.write_litert(export.standalone(run), plain / "model.tflite")
+            with files.named_errors(Path(folder) / "model.tflite"):
+                export.write_litert(export.standalone(run), plain / "model.tflite")
             loaded = export.load_litert(plain / "model.tflite")
-        network, names = loaded.paint, loaded.inputs
+        network, shapes = loaded.paint, loaded.inputs
+    network({name: np.zeros((1, *shape[1:]), np.float32) for name, shape in shapes.items()})  # not at the first stroke
 
     def paint_fast(edit: Edit) -> np.ndarray:
         inputs = editing.inputs(edit)
         with lock:  # two at once would only take turns on the same cores
-            return finite(network({name: inputs[name] for name in names})[0])
+            return finite(network({name: inputs[name] for name in shapes})[0])
 
     return paint_fast
 
@@ -188,7 +190,7 @@ def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Fac
 def face_at(args: Args, number: str, flag: str) -> Face:
     """A face of the data folder by its number. BadInput says which there are."""
     numbers = editing.face_numbers(args.data)
-    if not (number.isascii() and number.isdecimal()) or int(number) not in numbers:
+    if files.face_number(number) not in numbers:
         raise BadInput(f"{flag}: no face {number} in {args.data}, which has {numbers[0]} to {numbers[-1]}.")
     return editing.read_face(args.data, int(number))
 

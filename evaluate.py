@@ -33,7 +33,7 @@ from facegan.evaluation import judges, metrics, scoreboard
 from facegan.evaluation.batches import Batch, read_batch
 from facegan.evaluation.weights import Missing
 from facegan.regions import LABEL_REGION
-from facegan.results import Results, read_results
+from facegan.results import Results, check_same_faces, check_unchanged, read_results
 
 FID_ROUNDS, FID_FACES, FID_ROUNDS_LARGE = 200, 1000, 20
 """Rounds of FID's bootstrap; a round of this many faces takes a second, one of more takes longer: so many then."""
@@ -332,6 +332,7 @@ def evaluate(args: Args, results: Results) -> dict:
         files.remove_leftovers(out)
         (out / "scores.json").unlink(missing_ok=True)
         faces = measure(args, results, judge)
+        check_unchanged(results)
         done = {
             "scores": {kind: score(args, faces, kind) for kind in results.kinds},
             "left_out": left_out,
@@ -368,6 +369,7 @@ def main() -> None:
     with contextlib.suppress(RuntimeError):  # too late, after another script in this process
         devices.share_gpus()  # torch needs some of their memory, too
     folders = [read_results(folder, args.data) for folder in args.results]
+    check_same_faces(folders)
     with devices.errors_as_sentences():
         evaluated = [(results.folder, evaluate(args, results)) for results in folders]
     if len(evaluated) > 1:

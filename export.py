@@ -135,7 +135,7 @@ class Loaded(NamedTuple):
 def graph(model: keras.Model):
     """The model in inference mode as a tf.function, and its argument: the inputs by name."""
     specs = {name: tf.TensorSpec(x.shape, tf.float32, name) for name, x in model.input.items()}
-    return tf.function(lambda inputs: model(inputs, training=False)), specs
+    return tf.function(lambda inputs: model(inputs, training=False), autograph=False), specs
 
 
 def write_keras(model: keras.Model, path: Path) -> None:

@@ -128,6 +128,7 @@ def draw_changes(args: Args, rng: np.random.Generator, n: int) -> np.ndarray:
 def batches(records: pipeline.LabelRecords, numbers, changes, batch_size: int, mend: bool = False) -> tf.data.Dataset:
     """Batches of: k (B,); image (B, S, S, 3) in 0..1; labels (B, S, S) int32, ids 0..18. changes (N, 12)."""
 
+    @tf.autograph.experimental.do_not_convert
     def load(k, change):
         face = records.read(k)
         image, labels = tf.cast(face["image"], tf.float32) / 255, tf.cast(face["labels"], tf.int32)
@@ -303,8 +304,10 @@ def write_parser(run: Path, whole: keras.Model, average: keras.Model) -> None:
         return
     whole.set_weights(average.get_weights())
     with precision.in_float32(), tempfile.TemporaryDirectory() as folder:  # Keras insists on a name that ends in .keras
-        norms.portable_copy(whole).save(Path(folder) / "parser.keras")
-        files.write_bytes(run / "parser.keras", (Path(folder) / "parser.keras").read_bytes())
+        path = Path(folder) / "parser.keras"
+        with files.named_errors(path):
+            norms.portable_copy(whole).save(path)
+        files.write_bytes(run / "parser.keras", path.read_bytes())
 
 
 def has_weights(run: Path, weights: list[np.ndarray]) -> bool:

@@ -121,6 +121,7 @@ def training_batches(args: Args, records, numbers, epoch: int, first_step: int, 
 def batches(records: pipeline.Records, numbers, flips, batch_size: int) -> tf.data.Dataset:
     """Batches of: k (B,); image (B, S, S, 3), bits (B, S, S) uint8; colors (B, 7, 3) in 0..1; face_id (B, 128)."""
 
+    @tf.autograph.experimental.do_not_convert
     def load(k, flip):
         face = records.read(k)
         # the seven regions have no sides, so a mirrored map needs no swap of left and right parts

@@ -136,6 +136,7 @@ def batches(records: pipeline.Records, numbers, others, flips, batch_size: int) 
     """Batches of: k, k2 (B,); image (B, S, S, 3) uint8; bits, bits2 (B, S, S) uint8; colors (B, 7, 3) in 0..1; face_id
     (B, 128). flips (N, 2) bool: mirror the face; mirror the second map."""
 
+    @tf.autograph.experimental.do_not_convert
     def load(k, k2, flip):
         face, bits2 = records.read(k), records.read(k2)["bits"]
         # the seven regions have no sides, so a mirrored map needs no swap of left and right parts

@@ -30,10 +30,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
+import keras
 import numpy as np
+import recipes
 from mutations import mutated
 from PIL import ExifTags, Image, ImageCms
 
+import export
 import pix2pix
 from facegan import (
     align,
@@ -90,6 +93,8 @@ class Reader(NamedTuple):
     """of the mutations: slow ones get fewer"""
     writes: bool = False
     """changing the file is its purpose"""
+    lenient: bool = False
+    """it makes the best of whatever the file holds, and refuses nothing"""
     checked: bool = False
     """the file carries checksums, so that what is read of it, (N,) bytes or numbers, is what was written"""
 
@@ -176,7 +181,8 @@ def run_readers(of: Folders) -> dict[str, Reader]:
     metrics, index = run / "metrics.csv", max((run / "checkpoints").glob("*.index"))
     weights = next(index.parent.glob(f"{index.stem}.data*"))
     picture = next(painted.glob("*_rec.png"))
-    args = pix2pix.Args(**recorded_flags(run) | {"train": True, "run": run, "data": data})
+    flags = recorded_flags(run) | {"run": run, "data": data}
+    args, testing = pix2pix.Args(**flags | {"train": True}), pix2pix.Args(**flags | {"test": True})
     generator = pix2pix.Generator(args)
 
     def restore():
@@ -184,13 +190,24 @@ def run_readers(of: Folders) -> dict[str, Reader]:
             checkpoints.Checkpoints(run, average=generator).restore(required=True)
         return np.concatenate([weight.ravel() for weight in generator.get_weights()])
 
+    def restore_described():
+        with contextlib.redirect_stdout(io.StringIO()):
+            export.restore(run)
+        keras.backend.clear_session()
+
     return {
         "args.json": Reader(run / "args.json", lambda: recorded_flags(run)),
+        "args.json, its networks": Reader(run / "args.json", restore_described, 0.05),
         "split.json": Reader(run / "split.json", lambda: pix2pix.split(args)),
+        "split.json, to test": Reader(run / "split.json", lambda: pix2pix.split(testing)),
         "starts.json": Reader(
             run / "starts.json", lambda: run_folder.read_record(run / "starts.json", run_folder.STARTS)
         ),
-        "metrics.csv": Reader(metrics, lambda: progress.forget_rows_after(metrics, 2), writes=True),
+        "metrics.csv, resumed": Reader(metrics, lambda: progress.forget_rows_after(metrics, 2), writes=True),
+        "metrics.csv, a row more": Reader(metrics, lambda: add_row(metrics), writes=True, lenient=True),
+        "metrics.csv, read": Reader(
+            metrics, lambda: (progress.best_epoch(metrics, 2), recipes.trained_seconds(run)), lenient=True
+        ),
         "list of checkpoints": Reader(index.parent / "checkpoint", restore, 0.3, checked=True),
         "index of a checkpoint": Reader(index, restore, 0.3, checked=True),
         "weights of a checkpoint": Reader(weights, restore, 0.1, checked=True),
@@ -199,6 +216,14 @@ def run_readers(of: Folders) -> dict[str, Reader]:
         "results.csv": Reader(painted / "results.csv", lambda: results.read_results(painted, data)),
         "painted picture": Reader(picture, lambda: results.read_picture(picture, SIZE)),
     }
+
+
+def add_row(metrics: Path) -> None:
+    """A row of losses over the validation faces. A file of another program's is put aside, and not needed here."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        progress.append_row(metrics, {"step": 4, "val/loss": 0.5})
+    for path in metrics.parent.glob("metrics.changed-*.csv"):
+        path.unlink()
 
 
 def recorded_flags(run: Path) -> dict:

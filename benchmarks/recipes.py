@@ -13,9 +13,7 @@ parser that judges must not have seen them either: train it with the same --vali
 table alone, judges the same runs by the test faces. What we found: benchmarks/recipes.md.
 """
 
-import csv
 import importlib
-import json
 import shlex
 import signal
 import subprocess
@@ -30,7 +28,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from facegan import cli, files, flags, prepared
+from facegan import cli, files, flags, prepared, progress, results, run_folder
 from facegan.errors import BadInput
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,14 +136,13 @@ class Args:
 def trained_seconds(run: Path) -> float:
     """Time spent in training steps so far, from metrics.csv; the first row, which holds compiling, counts as the
     second."""
-    path = run / "metrics.csv"
-    rows = list(csv.DictReader(path.open(newline=""))) if path.exists() else []
-    rows = [row for row in rows if row["images_per_second"]]  # without those of validation
-    if len(rows) < 2:
+    rows = progress.metrics_rows(run / "metrics.csv")
+    pairs = [[progress.as_number(row.get(name)) for name in ("step", "images_per_second")] for row in rows]
+    pairs = [pair for pair in pairs if np.isfinite(pair).all() and min(pair) > 0]  # without those of validation
+    if len(pairs) < 2:
         return 0.0
-    batch = json.loads((run / "args.json").read_text())["batch_size"]
-    rates = [float(row["images_per_second"]) for row in rows]
-    images = np.diff([0, *(int(row["step"]) for row in rows)]) * batch
+    steps, rates = np.array(pairs).T
+    images = np.diff(steps, prepend=0) * run_folder.read_record(run / "args.json", {"batch_size": int})["batch_size"]
     return float((images / [rates[1], *rates[1:]]).sum())
 
 
@@ -169,8 +166,8 @@ def call(script: str, *flags, seconds: float = 0.0, run: Path | None = None) -> 
 def make(args: Args, name: str, seed: int) -> dict:
     """scores.json of a recipe, made unless it exists."""
     run = args.runs / f"{name}-s{seed}"
-    results = run / f"results-{args.split}"
-    scores = results / "evaluation" / "scores.json"
+    painted = run / f"results-{args.split}"
+    scores = painted / "evaluation" / "scores.json"
     where = ("--data", args.data, "--run", run)
     words = shlex.split(RECIPES[name])
     script = words.pop(0) if words[0].endswith(".py") else "pix2pix.py"
@@ -181,15 +178,15 @@ def make(args: Args, name: str, seed: int) -> dict:
     words = (*where, "--size", args.size, "--seed", seed, "--validation", args.validation, *words)
     if "--map-consistency" in words:
         words += ("--parser", args.loss_parser)
-    if not (results / "results.json").exists():
+    if not (painted / "results.json").exists():
         epochs, seconds = 10**6 if args.minutes else args.epochs, 60 * args.minutes
         if not seconds or trained_seconds(run) < seconds:  # else it was stopped in testing
             call(script, "--train", *words, "--epochs", epochs, seconds=seconds, run=run)
-        call(script, "--test", *where, "--split", args.split, "--out", results)
+        call(script, "--test", *where, "--split", args.split, "--out", painted)
     if not scores.exists():
         weights = ("--weights", args.weights) if args.weights else ()
-        call("evaluate.py", "--results", results, "--parser", args.parser, *weights, "--skip", "fid", "arcface")
-    return files.read_json(scores)["scores"]
+        call("evaluate.py", "--results", painted, "--parser", args.parser, *weights, "--skip", "fid", "arcface")
+    return files.read_json(scores, schema={"scores": dict})["scores"]
 
 
 def check_judges(args: Args, names: Iterable[str]) -> None:
@@ -233,7 +230,8 @@ def table(args: Args, scores_of: dict[str, list[dict]]) -> str:
         first = first or means
         folders = [args.runs / f"{name}-s{seed}" for seed in args.seeds]
         minutes = np.mean([trained_seconds(folder) for folder in folders]) / 60
-        images = [json.loads((f / f"results-{args.split}" / "results.json").read_text()) for f in folders]
+        paths = [folder / f"results-{args.split}" / "results.json" for folder in folders]
+        images = [files.read_json(path, results.AGAIN, results.RESULTS) for path in paths]
         images = np.mean([about["step"] * about["flags"]["batch_size"] for about in images])
         cells = [f"{x:.3f} ({x / y:.2f})" if np.isfinite(x) else "" for x, y in zip(means, first, strict=True)]
         speed = f"{minutes:.1f} | {images / 60 / minutes:.1f}" if minutes else "  |  "

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facegan import numberings, picture_files, regions
+from facegan import files, numberings, picture_files, regions
 from facegan.errors import BadInput
 
 PHOTOS = "CelebA-HQ-img"
@@ -80,7 +80,9 @@ def numbered(folder: Path, suffix: str, refusals: dict[int, str]) -> dict[int, P
     whose names begin with a number, and the second one of a number, are named in refusals: number -> why."""
     paths: dict[int, Path] = {}
     for k, path in numbered_pictures(folder):
-        if not path.stem.isdecimal() or path.suffix != suffix:
+        if path.stem.isdecimal() and files.face_number(path.stem) is None:
+            refusals[k] = f"{path.name}: the number of a face has at most nine digits, 0 to 9; rename or remove it"
+        elif not path.stem.isdecimal() or path.suffix != suffix:
             refusals[k] = f"{path.name} is not named {k}{suffix}: rename or remove it"
         elif k in paths:
             both = sorted((paths[k].name, path.name))

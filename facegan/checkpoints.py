@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -112,12 +113,18 @@ class Checkpoints:
             for name, variables in self.state.items()
             for i, variable in enumerate(variables)
         }
-        ours, theirs = [tuple(variable.shape) for variable in saved.values()], [tuple(shapes[key]) for key in saved]
-        if ours != theirs and sorted(ours) == sorted(theirs):
+        ours = [tuple(variable.shape) for variable in saved.values()]
+        theirs = [tuple(shapes[key]) if key in shapes else None for key in saved]
+        if ours != theirs and Counter(ours) == Counter(theirs):
             raise BadInput(
                 f"{self.with_its_name(path)} is of an earlier version, whose networks had their weights in another "
                 f"order: to test it or go on, check out a commit that {self.folder.parent / 'starts.json'} names; or "
                 "train into a new --run."
+            )
+        if ours != theirs:
+            raise BadInput(
+                f"{self.with_its_name(path)} holds other networks than {self.folder.parent / 'args.json'} describes: "
+                "bring that file back as it was; what was trained is kept."
             )
         if all(types[key] == tf.as_dtype(variable.dtype) for key, variable in saved.items()):
             self.checkpoint.restore(path).expect_partial().assert_existing_objects_matched()
@@ -186,6 +193,8 @@ def hold_folder(run: Path) -> Iterator[list[int]]:
     with files.lock(run / ".lock") if devices.is_chief() else nullcontext(), stop_on_signal() as stops:
         if devices.is_chief():
             remove_leftovers(run / "checkpoints")
+            for folder in (run, run / "grids"):
+                files.remove_leftovers(folder)
         yield stops
 
 

@@ -109,6 +109,8 @@ def workers_of(text: str) -> int:
         one_list = set(config["cluster"]) == {"worker"}
         if not (one_list and task["type"] == "worker" and 0 <= task["index"] < len(workers)):
             raise ValueError("one list of workers, and this one's place in it")
+        if not all(re.fullmatch(r".+:[0-9]{1,5}", worker, re.ASCII) for worker in workers):
+            raise ValueError("a worker is host:port")
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"TF_CONFIG is not understood ({error!r}); expected "
@@ -119,8 +121,8 @@ def workers_of(text: str) -> int:
 
 def slurm_resolver() -> tf.distribute.cluster_resolver.ClusterResolver:
     """What srun's environment says. Raises BadInput."""
-    port = 10000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 20000  # jobs that share a node do not meet
     try:
+        port = 10000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 20000  # jobs that share a node do not meet
         # Slurm itself shares out the GPUs; the resolver would need nvidia-smi to count them
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=port, gpus_per_node=1000, gpus_per_task=1, auto_set_gpu=False
@@ -151,7 +153,7 @@ def wait_for_all_machines() -> None:
     mean_over_machines(0)
 
 
-@tf.function
+@tf.function(autograph=False)
 def reduced_mean(value: tf.Tensor) -> tf.Tensor:
     values = strategy().run(lambda x: x, args=(value,))
     return strategy().reduce(tf.distribute.ReduceOp.MEAN, values, axis=None)

@@ -315,6 +315,11 @@ def check_header(path: Path, header: Sequence[str], columns: Sequence[str], reme
     raise BadInput(f"{path} begins with {line!r}, expected {','.join(columns)!r}{cause}: {remedy}")
 
 
+def face_number(text: str) -> int | None:
+    """The number of a face that a name or a table's cell says: up to nine digits; None where it is no such number."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
 def claim(path: Path, remedy: str, **settings) -> None:
     """Record in path with which settings a folder is made, or check that it was made with the same.
 

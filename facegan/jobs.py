@@ -175,16 +175,16 @@ class Report:
 
     def tidy(self, keep: Iterable[int]) -> None:
         """Keep the rows of the items in keep, in the order of their numbers."""
-        keep = set(keep)
-        rows = {k: row for k, row in self.rows().items() if k in keep}
-        files.write_text(self.path, csv_text([self.HEADER, *(rows[k] for k in sorted(rows))]))
+        rows = self.rows()
+        kept = [rows[str(k)] for k in sorted(set(keep)) if str(k) in rows]
+        files.write_text(self.path, csv_text([self.HEADER, *kept]))
 
-    def rows(self) -> dict[int, list[str]]:
-        """The last whole row of every item; none before there is a report."""
+    def rows(self) -> dict[str, list[str]]:
+        """The last whole row of every item, by its number as it is written; none before there is a report."""
         if not self.path.exists():
             return {}
         table = files.read_csv(self.path, self.HEADER, "move it away, and the same command makes a new one.")
-        return {int(row[0]): row for row in table if len(row) == 3 and row[0].isdecimal()}
+        return {row[0]: row for row in table if len(row) == 3}
 
 
 def describe(error: Exception) -> str:

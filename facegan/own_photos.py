@@ -95,7 +95,7 @@ def read_faces(out: Path) -> dict:
     path = out / "faces.json"
     faces = files.read_json(path) if path.exists() else {}
     for k, about in faces.items():
-        if not (k.isdecimal() and len(k) < 10) or files.fault(about, FACE):
+        if files.face_number(k) is None or files.fault(about, FACE):
             raise BadInput(f"{path} is damaged (face {brief(k)} is {files.in_words(about)}): {files.BRING_BACK}")
     return faces
 

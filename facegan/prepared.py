@@ -148,8 +148,8 @@ def is_current(data: Path, folder: str, k: int) -> bool:
 def indices(data: Path, folder: str) -> list[int]:
     """The numbers of the faces in one of the three folders, in order."""
     path = data / folder
-    names = {p.stem for p in path.glob("*.npz") if p.stem.isdecimal()} if path.is_dir() else set()
-    return sorted(int(name) for name in names if name == str(int(name)))  # 007 is none, nor are other scripts' digits
+    names = [p.stem for p in path.glob("*.npz")] if path.is_dir() else []
+    return sorted(int(name) for name in names if name == str(files.face_number(name)))  # 007 is none
 
 
 def sample_indices(data: Path) -> list[int]:

@@ -152,11 +152,21 @@ def append_row(path: Path, row: dict) -> None:
     files.write_text(path, table.getvalue())
 
 
+def metrics_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a metrics.csv, to read only, whatever other programs made of it; none where there is no such file.
+    as_number() reads their cells."""
+    text = files.open_regular(path, files.LARGEST_TABLE).read().decode(errors="replace") if path.exists() else ""
+    lines = text.replace("\0", "").removeprefix("\ufeff").splitlines()
+    try:
+        return list(csv.DictReader(lines))
+    except csv.Error:  # a cell of 128 KB
+        return []
+
+
 def best_epoch(path: Path, steps_of_an_epoch: int) -> str:
     """What metrics.csv says about the epoch with the least validation loss of those in CHOOSE; "" without one. Values
     that are not finite do not count."""
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        rows = list(csv.DictReader(line.replace("\0", "") for line in file))
+    rows = metrics_rows(path)
     for name in CHOOSE:
         pairs = [(as_number(row.get("step")), as_number(row.get(name))) for row in rows]
         if values := {step: loss for step, loss in pairs if math.isfinite(step) and math.isfinite(loss)}:

@@ -73,6 +73,7 @@ class ResultsWriter:
         out.mkdir(parents=True, exist_ok=True)
         self.hold = ExitStack()
         self.hold.enter_context(files.lock(out / ".lock"))  # two would mix their pictures
+        files.remove_leftovers(out)
         (out / "results.json").unlink(missing_ok=True)  # from here on pictures of two runs may lie side by side
         for path in (out / "evaluation").glob("*"):  # evaluate.py's, of the pictures before
             if path.suffix in (".json", ".md", ".csv", ".png"):
@@ -167,13 +168,36 @@ def read_results(folder: Path, data: Path | None) -> Results:
     return Results(folder, about, data, k, map_k, kinds)
 
 
+def check_unchanged(results: Results) -> None:
+    """Raise BadInput when --test wrote into the folder since it was read: its pictures may be of two runs."""
+    path = results.folder / "results.json"
+    if not path.is_file() or files.read_json(path, AGAIN, RESULTS) != results.about:
+        raise BadInput(f"{results.folder} was painted anew meanwhile: run evaluate.py again when --test has ended.")
+
+
+def check_same_faces(several: list[Results]) -> None:
+    """Raise BadInput unless all are of the same faces: sets of others do not compare."""
+    first, *others = several
+    for other in others:
+        numbers = sorted(first.k.tolist())
+        alike = numbers == sorted(other.k.tolist())
+        if alike and first.size == other.size:  # the same numbers, but of which dataset?
+            alike = all(prepared.photo_crc(first.data, k) == prepared.photo_crc(other.data, k) for k in numbers[:8])
+        if not alike:
+            raise BadInput(
+                f"{first.folder} and {other.folder} are of different faces, whose scores do not compare: paint the "
+                "same ones with --test, or evaluate each alone."
+            )
+
+
 def read_numbers(path: Path, about: dict) -> tuple[np.ndarray, np.ndarray]:
     """k and map_k of every row of results.csv. Raises BadInput when it is damaged, or has not as many as results.json
     says."""
     rows = files.read_csv(path, ["k", "map_k"], AGAIN)
-    if odd := [row for row in rows if not all(x.isdecimal() and len(x) < 10 for x in row[:2]) or len(row) < 2]:
+    pairs = [[files.face_number(cell) for cell in row[:2]] for row in rows]
+    if odd := [row for row, pair in zip(rows, pairs, strict=True) if None in pair or len(pair) < 2]:
         raise BadInput(f"{path} is damaged (a row is {brief(','.join(odd[0]))!r}): {AGAIN}")
-    k, map_k = (np.array([int(row[i]) for row in rows], int) for i in range(2))
+    k, map_k = np.array(pairs, int).reshape(-1, 2).T
     faces = len(set(k.tolist()))
     expected = about.get("faces", faces)  # results of earlier versions do not say how many
     if not len(k) == faces == expected:

@@ -112,6 +112,14 @@ def call() -> Callable[..., Outcome]:
     return call
 
 
+@pytest.fixture(scope="session")
+def dead_process() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
 @pytest.fixture(autouse=True)
 def float32_policy():
     """What a script's --precision has set does not reach the next test."""

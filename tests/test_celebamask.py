@@ -258,6 +258,13 @@ def test_names_that_leave_a_doubt_are_refused_by_name(three, folder, name, copy,
     assert re.search(words, refusals(three)[3])
 
 
+def test_a_number_that_no_face_has_is_refused_by_name(three):
+    number = "9" * 30
+    (three / PHOTOS / f"{number}.jpg").write_bytes((three / PHOTOS / "3.jpg").read_bytes())
+    assert list(refusals(three)) == [int(number)]
+    assert re.search(rf"{number}\.jpg: the number of a face has at most nine digits", refusals(three)[int(number)])
+
+
 def test_a_label_map_of_a_doubtful_name_is_refused_too(three):
     folder = three / "CelebAMaskHQ-mask"
     (folder / "0003.png").write_bytes((folder / "3.png").read_bytes())

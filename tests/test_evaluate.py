@@ -295,6 +295,31 @@ def test_flags_that_make_no_sense_are_one_sentence(flags, pattern, call):
     sentence(call(evaluate, *flags), pattern)
 
 
+def test_results_of_different_faces_are_not_set_side_by_side(results, prepared_64, call, tmp_path):
+    other = shutil.copytree(results, tmp_path / "other")
+    change_rows(other, lambda rows: rows[:-1])
+    change_results(other, faces=len(rows(other / "results.csv")))
+    sentence(call(evaluate, "--results", results, other, *FAST), "of different faces, whose scores do not compare")
+    data, again = shutil.copytree(prepared_64, tmp_path / "data"), shutil.copytree(results, tmp_path / "again")
+    first, second = (data / "samples" / f"{k}.npz" for k in (3, 4))
+    shutil.copy(second, first)
+    change_results(again, data=str(data))
+    sentence(call(evaluate, "--results", results, again, *FAST), "of different faces, whose scores do not compare")
+
+
+def test_results_that_are_painted_anew_meanwhile_are_not_scored(results, call, monkeypatch):
+    measure = evaluate.measure
+
+    def slow_measure(*args):
+        faces = measure(*args)
+        change_results(results, step=99)
+        return faces
+
+    monkeypatch.setattr(evaluate, "measure", slow_measure)
+    sentence(call(evaluate, "--results", results, "--skip", "identity", *FAST), "was painted anew meanwhile")
+    assert not (results / "evaluation" / "scores.json").exists()
+
+
 def test_a_parser_does_not_judge_its_training_faces(results, prepared_64, call, tmp_path):
     save_parser(tmp_path / "parser", 64, [3], json.loads((prepared_64 / "prepared.json").read_text())["source"])
     sentence(call(evaluate, "--results", results, "--parser", tmp_path / "parser"), "was trained on 1 of these faces")

@@ -17,14 +17,6 @@ def names(folder) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-@pytest.fixture(scope="module")
-def dead_process() -> int:
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
 def leftover(name: str, process: int, host: str | None = None) -> str:
     return f".{name}.{host or socket.gethostname()}.{process}.tmp"
 

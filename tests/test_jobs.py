@@ -224,6 +224,13 @@ def test_a_report_of_somebody_else_is_never_written_over(content, folder):
     assert (folder / "report.csv").read_bytes() == content
 
 
+def test_a_row_of_an_impossible_number_is_passed_over(folder):
+    folder.mkdir()
+    (folder / "report.csv").write_text(f"k,status,detail\n{'9' * 5000},refused,bad\n²,refused,bad\n")
+    run(folder, "done")
+    assert (folder / "report.csv").read_text().splitlines() == ["k,status,detail"]
+
+
 SLOW_JOB = """
 import os, sys, time
 if __name__ != "__main__" and "slow start" in sys.argv:  # a worker that is still importing

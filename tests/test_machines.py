@@ -229,9 +229,21 @@ WORKERS = '{"worker": ["a:1", "b:1"]}'
             {"TF_CONFIG": '{"cluster": {"chief": ["a:1"], "worker": ["b:1"]}, "task": {"type": "chief", "index": 0}}'},
             "one list of workers",
         ),
+        (
+            {"TF_CONFIG": '{"cluster": {"worker": ["a:1", 5]}, "task": {"type": "worker", "index": 0}}'},
+            "TF_CONFIG is not understood",
+        ),
+        (
+            {"TF_CONFIG": '{"cluster": {"worker": ["a", "b"]}, "task": {"type": "worker", "index": 0}}'},
+            "a worker is host:port",
+        ),
         ({"SLURM_STEP_NUM_TASKS": "2"}, "Slurm's environment is not understood"),
+        ({"SLURM_STEP_NUM_TASKS": "2", "SLURM_JOB_ID": "x"}, "Slurm's environment is not understood"),
     ],
-    ids=["no JSON", "no object", "no task", "no such task", "a chief beside workers", "half of Slurm"],
+    ids=[
+        *("no JSON", "no object", "no task", "no such task", "a chief beside workers", "a number", "no ports"),
+        *("half of Slurm", "a job without a number"),
+    ],
 )
 def test_an_environment_that_makes_no_sense_is_one_sentence(variables, sentence, environment, call, tmp_path):
     environment(**variables)

@@ -150,7 +150,7 @@ def test_threads_read_one_after_the_other(tmp_path, monkeypatch):
 
 def test_indices_are_in_numeric_order_and_skip_strangers(tmp_path):
     make_samples(tmp_path, [10, 9, 100])
-    for stranger in ("report.csv", "x.npz", "7.png"):
+    for stranger in ("report.csv", "x.npz", "7.png", "007.npz", "1234567890.npz", "²3.npz", "٣.npz"):
         (tmp_path / "samples" / stranger).touch()
     assert prepared.indices(tmp_path, "samples") == [9, 10, 100]
     assert prepared.indices(tmp_path, "face_ids") == []

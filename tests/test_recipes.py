@@ -31,6 +31,14 @@ def test_time_is_counted_without_the_first_compiling(run, tmp_path):
     assert recipes.trained_seconds(tmp_path) == 0
 
 
+@pytest.mark.parametrize(
+    "content", [b"step;images_per_second\n20;1\n", b"\xff\0", b"step,images_per_second\n20,x\n40\n"]
+)
+def test_a_table_of_another_program_counts_no_time_and_ends_nothing(content, run):
+    (run / "metrics.csv").write_bytes(content)
+    assert recipes.trained_seconds(run) == 0
+
+
 @pytest.mark.parametrize(("minutes", "trains"), [(0.25, False), (1.0, True), (0.0, True)])
 def test_a_recipe_that_was_stopped_in_testing_is_not_trained_again(minutes, trains, run, monkeypatch, tmp_path):
     calls = []
@@ -54,7 +62,8 @@ def test_the_table_has_ratios_to_the_first_and_nothing_where_a_script_has_no_suc
     for name in ("default", "rec-default"):
         results = tmp_path / "runs" / f"{name}-s0" / "results-validation"
         results.mkdir(parents=True)
-        (results / "results.json").write_text(json.dumps({"step": 60, "flags": {"batch_size": 4}}))
+        about = {"script": "pix2pix.py", "split": "validation", "data": "d", "source": {"size": 64, "source": "raw"}}
+        (results / "results.json").write_text(json.dumps(about | {"step": 60, "flags": {"batch_size": 4}}))
     both = {"rec": {"lpips": {"value": 0.4}}, "man": {"identity": {"value": 0.5}}}
     table = recipes.table(
         recipes.Args(runs=tmp_path / "runs"),

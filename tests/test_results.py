@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from facegan import pictures
+from facegan.checkpoints import hold_folder
 from facegan.errors import BadInput
 from facegan.results import ResultsWriter, read_picture
 from solid import BLUE, RED, pictures_of
@@ -82,6 +84,16 @@ def test_results_that_fail_half_way_leave_no_table_that_seems_whole(tmp_path):
         results.add({}, {"k": np.array([1])})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0_rec.png", "evaluation"]
     assert [path.name for path in (tmp_path / "evaluation").iterdir()] == ["mine.txt"]
+
+
+def test_what_a_killed_job_left_half_written_goes(tmp_path, dead_process):
+    for folder in (tmp_path, tmp_path / "run" / "grids"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f".3_rec.png.{socket.gethostname()}.{dead_process}.tmp").touch()
+    write_results(tmp_path, 5)
+    with hold_folder(tmp_path / "run"):
+        pass
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_a_picture_is_read_back_as_it_was_written_and_nothing_else_is(tmp_path):

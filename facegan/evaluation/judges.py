@@ -192,7 +192,7 @@ class DlibId:
         self.dlib, self.landmarks = dlib, dlib.shape_predictor(str(model_file(LANDMARKS_5)))
         # in TensorFlow: the same numbers, many times as fast as one face after the other in dlib
         network = dlibnet.FaceNetwork()
-        self.network = tf.function(lambda chips: network(chips)[0], reduce_retracing=True)
+        self.network = tf.function(lambda chips: network(chips)[0], autograph=False, reduce_retracing=True)
 
     def __call__(self, pictures: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         """uint8 (B, S, S, 3) and boxes (B, 4), left, top, right, bottom -> (B, 128)."""
@@ -261,7 +261,7 @@ def load_parser(run: Path, size: int, source: dict, photos: dict[int, int]) -> t
             "not judge them: evaluate the test split, name another with --parser, or --skip parser."
         )
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def labels(pictures):
         return tf.argmax(network(tf.cast(pictures, tf.float32) / 255, training=False), -1)
 

@@ -132,6 +132,16 @@ def test_damaged_flags_of_a_run_are_refused_and_nothing_is_told_to_be_deleted(na
     assert "delete" not in sentence
 
 
+@pytest.mark.parametrize("step", ["--train", "--test"])
+def test_flags_that_describe_other_networks_than_were_saved_are_refused(step, copy, tmp_path, call):
+    flags = json.loads((copy / "args.json").read_text())
+    (copy / "args.json").write_text(json.dumps(flags | {"width": 2 * flags["width"]}))
+    before = contents(copy / "checkpoints")
+    sentence = refusal(call(pix2pix, step, "--run", copy, "--out", tmp_path / "out"))
+    assert re.search(r"ckpt-\d+ holds other networks than .*args\.json describes: bring that file back", sentence)
+    assert contents(copy / "checkpoints") == before
+
+
 @pytest.mark.parametrize("damage", [{"train": None}, {"train": [[1]]}, {"test": 3}, {"source": 5}, {"source": {}}])
 def test_a_damaged_record_of_the_split_is_refused(damage, copy, call):
     split = json.loads((copy / "split.json").read_text())
