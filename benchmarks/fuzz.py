@@ -332,9 +332,22 @@ def fuzz(name: str, reader: Reader, others: list[bytes], args: Args, count: int)
 def make_folders(place: Path) -> Folders:
     """Drawn faces, prepared, trained on for an epoch, painted and parsed, by the scripts."""
     of = Folders(*(place / name for name in ("raw", "data", "run", "painted", "parser", "place")))
-    tiny = ("--data", of.data, "--size", SIZE, "--epochs", 1, "--batch-size", 2, "--precision", "float32")
+    tiny = (
+        "--data",
+        of.data,
+        "--size",
+        SIZE,
+        "--epochs",
+        1,
+        "--batch-size",
+        2,
+        "--validation",
+        0.25,
+        "--precision",
+        "float32",
+    )
     for command in (
-        ("data/make_sample.py", "--out", of.raw, "--count", 6),
+        ("data/make_sample.py", "--out", of.raw, "--count", 10),
         ("g_simple_mask.py", "--source", of.raw, "--out", of.data, "--size", SIZE),
         ("face_recognition/face_recognition.py", "--data", of.data),
         ("pix2pix.py", "--train", "--test", "--split", "all", "--run", of.run, "--out", of.painted, *tiny),

@@ -77,7 +77,7 @@ def jobs(place: Path) -> dict[str, Job]:
     finish(script("pix2pix.py", *train, "--test", "--epochs", 1, "--run", run, "--out", results))
     finish(script("parse_face.py", *train, "--epochs", 12, "--width", 8, "--run", parser))
     photos = sorted((raw / celebamask.PHOTOS).glob("*.jpg"))[:4]
-    three = ("--epochs", 3, "--run", out / "run")
+    three = ("--epochs", 3, "--validation", 0.25, "--run", out / "run")
     both = (*train, "--test", *three, "--out", out / "results")
     return {
         "make_sample.py": Job(script("data/make_sample.py", "--out", out, "--count", FACES), out),
