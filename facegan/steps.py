@@ -98,15 +98,16 @@ class Adam(keras.optimizers.Adam):
 
     def apply(self, grads, trainable_variables=None):
         step = tf.cast(self.iterations.value + 1, keras.config.floatx())
-        self.powers = self.beta_1**step, self.beta_2**step  # here, as they are the same for all variables
+        beta1, beta2, epsilon = (tf.constant(x, step.dtype) for x in (self.beta_1, self.beta_2, self.epsilon))
+        self.shared = dict(beta1=beta1, beta2=beta2, epsilon=epsilon)  # by all variables: nodes made once
+        self.shared |= dict(beta1_power=beta1**step, beta2_power=beta2**step)
         super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle, m=self._momentums[index].value.handle, v=self._velocities[index].value.handle,
-            beta1_power=self.powers[0], beta2_power=self.powers[1], beta1=self.beta_1, beta2=self.beta_2,
-            lr=learning_rate, epsilon=self.epsilon, grad=gradient,
+            lr=learning_rate, grad=gradient, **self.shared,
         )  # fmt: skip
 
 

@@ -260,7 +260,7 @@ def change_flags(run: Path, **flags) -> None:
         (lambda run: change_flags(run, script="os.py"), "trained by os.py, which has no generator"),
         (lambda run: change_flags(run, depth=3), "of another version.*depth"),
         (lambda run: change_flags(run, size="large"), "of another version"),
-        (lambda run: change_flags(run, full_resolution=False), "no usable checkpoint"),
+        (lambda run: change_flags(run, full_resolution=False), "holds other networks than"),
         (lambda run: [overwrite(path, b"") for path in run.glob("checkpoints/*.data*")], "no usable checkpoint"),
         (lambda run: overwrite(run / "checkpoints" / "checkpoint", b"\xff"), "is damaged"),
     ],
