@@ -343,6 +343,20 @@ def same(weights) -> Callable[[Path, Path], bool]:
     return same
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, through playwright."""
+    from editor.browsing import CHROMIUM
+
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 @pytest.fixture(scope="session")
 def real_faces() -> Path:
     """850 real faces that stand beside the checkout on some machines; they are never copied."""

@@ -72,6 +72,71 @@ def test_the_page_holds_every_result_and_no_title_can_break_it(tmp_path):
     assert "<h1>&lt;b&gt;title&lt;/b&gt;, test faces, step 5</h1>" in page
 
 
+@pytest.fixture
+def shown(browser, tmp_path):
+    """The page of 45 faces in a browser, in three pages of twenty; no script of it may fail."""
+    write_results(tmp_path, 45)
+    errors = []
+    page = browser.new_page(viewport={"width": 390, "height": 700}, color_scheme="dark")
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((tmp_path / "index.html").as_uri())
+    yield page
+    page.close()
+    assert not errors
+
+
+def first_shown(page) -> int:
+    return int(page.locator(".face").first.get_attribute("id").removeprefix("face-"))
+
+
+def test_the_page_goes_to_a_face_and_shows_it(shown):
+    shown.fill("#face", "137")
+    shown.press("#face", "Enter")
+    box = shown.locator("#face-137").bounding_box()
+    header = shown.locator("nav").bounding_box()
+    assert header["y"] + header["height"] <= box["y"] < 700 / 2
+    assert shown.locator(".found").get_attribute("id") == "face-137"
+    shown.fill("#face", "7")
+    shown.press("#face", "Enter")
+    assert shown.locator("#message").inner_text() == "no face 7 here"
+
+
+def test_the_page_keeps_sort_and_place_in_its_address(shown):
+    shown.select_option("#sort", "l1")
+    shown.check("#descending")
+    assert first_shown(shown) == 144
+    shown.click("#next")
+    assert first_shown(shown) == 124
+    shown.reload()
+    assert (first_shown(shown), shown.locator("#place").inner_text()) == (124, "page 2 of 3, 45 faces")
+    shown.evaluate("location.hash = 'sort=nothing&page=x'")
+    shown.wait_for_function("document.querySelector('.face').id === 'face-100'")
+
+
+def test_the_page_sums_up_the_scores_without_those_that_are_missing(shown):
+    shown.locator("summary").click()
+    cells = [row.inner_text().split() for row in shown.locator("#scores tr").all()]
+    assert cells == [["l1", "2.7500", "2.7500", "0.0000", "5.5000"], ["l1_man", *4 * ["0.5000"]]]
+
+
+def test_a_picture_is_enlarged_and_others_of_the_face_are_an_arrow_away(shown):
+    shown.locator("#face-101 button").first.press("Enter")
+    captions = []
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        captions.append(shown.locator("#caption").inner_text())
+        shown.keyboard.press(key)
+    assert captions == [f"{name} of face 101" for name in ("colour map", "ground truth", "reconstruction")]
+    assert shown.evaluate("document.querySelector('#picture').naturalWidth") == 16
+    assert shown.locator("#picture").bounding_box()["width"] > 300
+    shown.keyboard.press("Escape")
+    assert not shown.locator("#large").is_visible()
+    assert first_shown(shown) == 100  # the arrows did not turn the page behind it
+
+
+def test_the_page_is_dark_where_the_system_is(shown):
+    assert shown.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 27)"
+
+
 def test_results_that_fail_half_way_leave_no_table_that_seems_whole(tmp_path):
     (tmp_path / "results.json").write_text("{}")  # of results that were whole
     (tmp_path / "evaluation").mkdir()

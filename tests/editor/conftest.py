@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from editor.asking import FACE, Served
-from editor.browsing import CHROMIUM, opened
+from editor.browsing import opened
 from facegan.editor.answers import Setup
 from facegan.editor.upload_store import UploadStore
 
@@ -39,17 +39,6 @@ def served(editor_setup):
     with server.serving(replace(editor_setup, paint=paint), store) as port:
         served = Served(port, editor_setup, store)
         yield served
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
