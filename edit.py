@@ -22,12 +22,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL.PngImagePlugin import PngInfo
 
 import export
 from face_recognition import face_recognition
 from facegan import align, cli, files, parsers, pictures, pipeline, precision, prepared, regions, run_folder
-from facegan.editor import editing, uploads, wire
+from facegan.editor import editing, pasting, uploads
 from facegan.editor.answers import Setup
 from facegan.editor.editing import Edit, Face
 from facegan.errors import BadInput, printable
@@ -50,9 +49,11 @@ class Args:
     sample: int | None = None
     """number of the face to edit; the page opens with it"""
     photo: Path | None = None
-    """edit one's own photograph instead; needs --out and a parser"""
+    """edit one's own photograph instead; needs --out, which gets the whole photograph at its own size, and a parser"""
     aligned: bool = False
     """--photo is square and cut as CelebA-HQ's photographs already"""
+    square: bool = False
+    """of --photo, write the square that was edited alone, at the run's size"""
     label_map: Path | None = None
     """edit into this map: a picture in CelebAMask-HQ's ids or colours"""
     borrow: tuple[str, ...] = ()
@@ -62,7 +63,7 @@ class Args:
     keep: bool = True
     """keep the rest of the photograph: only the edit and what is near it are painted"""
     out: Path | None = None
-    """write the result here, a .png, and open no page"""
+    """write the result here, a .png or .jpg, and open no page"""
     save_map: Path | None = None
     """also write the edited map, a .png of 512 x 512 in CelebAMask-HQ's ids"""
     save_sample: Path | None = None
@@ -169,7 +170,7 @@ def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Fac
     with no JPEG in between, so that its pixels are not those of the folder that it makes.
     """
     network = parser(args)
-    photo, note = uploads.photo(content, name, aligned)
+    photo, original, note = uploads.photo(content, name, aligned)
     small = align.resized(photo, network.input_shape[1] / len(photo)).astype(np.float32) / 255
     with ONE_NETWORK:
         labels = parsers.label_map(network, small)
@@ -181,7 +182,7 @@ def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Fac
     with ONE_NETWORK:
         numbers, detected, _ = face_recognition.face_id(image)
     blind = "" if detected else "no face was detected for its identity, which is the whole frame's"
-    return Face(image, face_map, colors, numbers), "; ".join(filter(None, (note, blind)))
+    return Face(image, face_map, colors, numbers, original), "; ".join(filter(None, (note, blind)))
 
 
 # --- without a browser ------------------------------------------------------------------------------------------------
@@ -220,16 +221,22 @@ def edit_by_flags(args: Args) -> Edit:
     return edit
 
 
-def text_of(run: export.Run) -> PngInfo:
+def text_of(run: export.Run) -> dict[str, str]:
     """What a result says of itself."""
     return pictures.synthetic(run.args.run.resolve().name, run.step)
 
 
-def write(args: Args, edit: Edit, picture: np.ndarray, text: PngInfo) -> None:
+def write(args: Args, edit: Edit, generated: np.ndarray, text: dict[str, str]) -> None:
     """--out, which carries the text, --save-map, --save-sample."""
-    pictures.save_png(args.out, picture, text)
+    picture = editing.composite(edit, generated, args.keep)
+    if edit.face.original and not args.square:
+        shown = pasting.paste(uploads.whole_photo(edit.face), edit, generated, args.keep)
+    else:
+        shown = picture
+    form, options = ("PNG", {}) if args.out.suffix.lower() == ".png" else ("JPEG", dict(quality=95, subsampling=0))
+    files.write_bytes(args.out, pictures.encode(shown, form, text, **options))
     if args.save_map:
-        files.write_bytes(args.save_map, wire.encode(editing.full_labels(editing.labels(edit)), "PNG"))
+        files.write_bytes(args.save_map, pictures.encode(editing.full_labels(editing.labels(edit)), "PNG"))
     if args.save_sample:
         prepared.write_npz(args.save_sample, stored=("Image",), **editing.sample(edit, picture))
     for path in (args.out, args.save_map, args.save_sample):
@@ -273,17 +280,19 @@ def serve(args: Args) -> None:
 
 
 def check_flags(args: Args) -> None:
-    if args.out and args.out.suffix.lower() != ".png":
-        raise BadInput(f"--out {args.out}: the result is a .png.")
+    if args.out and args.out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise BadInput(f"--out {args.out}: the result is a .png or a .jpg.")
     if args.save_map and args.save_map.suffix.lower() != ".png":
         raise BadInput(f"--save-map {args.save_map}: the map is a .png.")
     if args.save_sample and args.save_sample.suffix != ".npz":
         raise BadInput(f"--save-sample {args.save_sample}: the edited face is an .npz.")
     alone = [args.photo, args.label_map, args.borrow, args.color, args.save_map, args.save_sample, args.aligned]
+    alone += [args.square]
     if not args.out and (any(alone) or not args.keep):
         raise BadInput("say where the result goes, --out edited.png; without it a page opens, which does all this.")
-    if args.aligned and not args.photo:
-        raise BadInput("--aligned says how --photo PICTURE is cut: name one.")
+    if (args.aligned or args.square) and not args.photo:
+        flag = "--aligned says how --photo PICTURE is cut" if args.aligned else "--square is cut from --photo PICTURE"
+        raise BadInput(f"{flag}: name one.")
     paths = [path for path in (args.photo, args.label_map, args.out, args.save_map, args.save_sample) if path]
     if args.out and len({path.resolve() for path in paths}) < len(paths):
         raise BadInput(f"{args.out} or another file is named twice, and would be written over: give each its own name.")
@@ -300,7 +309,7 @@ def main() -> None:
             return serve(args)
         edit = edit_by_flags(args)
         run = restore(args)
-        write(args, edit, editing.composite(edit, paint(run, edit), args.keep), text_of(run))
+        write(args, edit, paint(run, edit), text_of(run))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ from facegan import (
     jobs,
     own_photos,
     parsers,
+    pictures,
     pipeline,
     prepared,
     progress,
@@ -241,7 +242,7 @@ def editor_readers(of: Folders) -> dict[str, Reader]:
     message = dict(face=str(k), map=None, grid=wire.pack(grid), colors=["#804020"] * 7, identity=str(k), keep=True)
     edit.write_text(json.dumps(message))
     Image.fromarray(face.image).save(photo)
-    label_map.write_bytes(wire.encode(editing.full_labels(face.map.labels), "PNG"))
+    label_map.write_bytes(pictures.encode(editing.full_labels(face.map.labels), "PNG"))
 
     def own_photo(content: bytes, name: str, aligned: bool) -> tuple[editing.Face, str]:
         uploads.photo(content, name, aligned)

@@ -1,5 +1,6 @@
 """Pictures that people look at: rounding to 0..255, .png files, grids with labels. No TensorFlow."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +16,31 @@ def to_uint8(picture: np.ndarray) -> np.ndarray:
     return (np.clip(picture, 0, 1) * 255).round().astype(np.uint8)
 
 
-def synthetic(run: str, step: int) -> PngInfo:
-    """Text chunks for a PNG that shows generated faces: that they are, and which run generated them at which step."""
-    text = PngInfo()
-    text.add_text("Synthetic", "generated or edited by a neural network; not a photograph")
-    text.add_text("Run", printable(run))
-    text.add_text("Step", str(step))
-    return text
+def synthetic(run: str, step: int) -> dict[str, str]:
+    """What the file of a picture says that shows generated faces: that they are, and which run generated them at which
+    step."""
+    words = "generated or edited by a neural network; not a photograph"
+    return {"Synthetic": words, "Run": printable(run), "Step": str(step)}
 
 
-def save_png(path: Path, picture: np.ndarray, text: PngInfo | None = None) -> None:
+def encode(picture: np.ndarray, form: str, text: dict[str, str] | None = None, **options) -> bytes:
+    """A picture (H, W) or (H, W, 3) uint8 as a file's bytes; form: "PNG" or "JPEG". text: a PNG's text chunks, a JPEG's
+    comment."""
+    if text and form == "PNG":
+        options["pnginfo"] = PngInfo()
+        for name, words in text.items():
+            options["pnginfo"].add_text(name, words)
+    elif text:
+        options["comment"] = "\n".join(f"{name}: {words}" for name, words in text.items()).encode()
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, form, **options)
+    return file.getvalue()
+
+
+def save_png(path: Path, picture: np.ndarray, text: dict[str, str] | None = None) -> None:
     """Write an (H, W, 3) picture, float in 0..1 or uint8, atomically. text: its text chunks."""
-    if picture.dtype != np.uint8:
-        picture = to_uint8(picture)
-    with files.atomic(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG", pnginfo=text)
+    picture = picture if picture.dtype == np.uint8 else to_uint8(picture)
+    files.write_bytes(path, encode(picture, "PNG", text))
 
 
 def grid(rows: dict[str, np.ndarray], columns: list[str]) -> np.ndarray:

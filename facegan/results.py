@@ -15,7 +15,6 @@ from string import Template
 from typing import NamedTuple
 
 import numpy as np
-from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from facegan import files, picture_files, pictures, prepared
@@ -47,8 +46,8 @@ GENERATED = {"rec", "man"}
 """Names of the pictures that a generator painted."""
 
 
-def synthetic(about: dict) -> PngInfo:
-    """What a PNG of generated faces says: about as in results.json."""
+def synthetic(about: dict) -> dict[str, str]:
+    """What a picture of generated faces says: about as in results.json."""
     return pictures.synthetic(Path(about.get("run", about["script"])).name, about["step"])
 
 

@@ -93,7 +93,8 @@ def test_runs_of_the_other_scripts_edit_too(other, trained, prepared_64, call, t
         (("--sample", 8, "--no-keep"), "--out edited.png"),
         (("--aligned",), "--out edited.png"),
         (("--sample", 8, "--aligned", "--out", "x.png"), "--aligned says how --photo PICTURE is cut"),
-        (("--sample", 8, "--out", "x.jpg"), "the result is a .png"),
+        (("--sample", 8, "--out", "x.gif"), "the result is a .png or a .jpg"),
+        (("--sample", 8, "--square", "--out", "x.png"), "--square is cut from --photo PICTURE"),
         (("--sample", 8, "--out", "nowhere/x.png"), "no folder nowhere"),
         (("--photo", "me.jpg", "--out", "x.png"), "no file me.jpg"),
         (("--sample", 8, "--label-map", __file__, "--out", "x.png"), "not a picture"),
@@ -150,6 +151,42 @@ def test_an_own_photograph_is_prepared_as_the_scripts_do(prepared_64, raw, monke
         )
         _, note = script.own_photo(args, content, "me.jpg", aligned=True)
         assert ("no face was detected" in note) is not detected
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+def test_an_own_photograph_is_written_whole_and_at_its_own_size(
+    aligned, trained, prepared_64, raw, call, monkeypatch, tmp_path
+):
+    """A photograph of 512 pixels at the right of one that is wider, brown hair made green."""
+    true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
+    monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
+    monkeypatch.setattr(script.parsers, "label_map", lambda network, photo: true)
+    face = Image.open(raw / "CelebA-HQ-img" / "1.jpg")
+    photo, left = Image.new("RGB", (512 if aligned else 900, 512), "gray"), 0 if aligned else 388
+    photo.paste(face, (left, 0))
+    photo.save(tmp_path / "me.png")
+    flags = ("--run", trained(pix2pix).run, "--data", prepared_64, "--photo", tmp_path / "me.png")
+    flags += ("--color", "hair=#20c040", *(["--aligned"] if aligned else []))
+    outcome = call(script, *flags, "--out", tmp_path / "edited.png")
+    assert outcome.status == 0, outcome.err
+    with Image.open(tmp_path / "edited.png") as edited:
+        assert "not a photograph" in edited.text["Synthetic"]
+        before, after = (np.asarray(picture).astype(int) for picture in (photo, edited))
+    assert after.shape == before.shape
+    assert (after[:, : max(0, left - 60)] == before[:, : max(0, left - 60)]).all()
+    greener = (after - before)[..., 1] - (after - before)[..., 0]
+    hair = np.zeros(before.shape[:2], bool)
+    hair[:, left:] = np.isin(true, (6, 7, 13))  # with the brows
+    assert np.median(greener[hair]) > 30
+    assert (after == before).all(-1)[~editing.grow(hair, 16 if aligned else 48)].all()
+
+    for name, more in (("edited.jpg", ()), ("square.png", ("--square",))):
+        outcome = call(script, *flags, *more, "--out", tmp_path / name)
+        assert outcome.status == 0, outcome.err
+    with Image.open(tmp_path / "edited.jpg") as jpeg:
+        assert b"not a photograph" in jpeg.info["comment"]
+        assert np.abs(np.asarray(jpeg).astype(int) - after).mean() < 3
+    assert Image.open(tmp_path / "square.png").size == (S, S)
 
 
 def test_a_file_is_not_named_twice(trained, prepared_64, tmp_path, call):

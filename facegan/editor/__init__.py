@@ -8,6 +8,7 @@ answers.py       what the server answers for an edit, an upload, a face; no HTTP
 upload_store.py  what was uploaded, in memory, by session
 wire.py          grids as text, pictures as files
 uploads.py       pictures that somebody hands in: limits, photographs, label maps
+pasting.py       an edit put back into the photograph, at the photograph's own size
 editing.py       edits as functions; for notebooks, the command line and the page
 borrowing.py     how a region of one face fits another; arrays only
 compositing.py   what of a photograph an edit changes, how softly, in which colours; arrays only

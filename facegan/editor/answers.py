@@ -18,10 +18,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
-from facegan import prepared
-from facegan.editor import editing, uploads, wire
+from facegan import pictures, prepared
+from facegan.editor import editing, pasting, uploads, wire
 from facegan.editor.editing import Edit, Face, FaceMap
 from facegan.editor.upload_store import UploadStore
 from facegan.errors import BadInput
@@ -31,7 +30,7 @@ PALETTE = ("#2b2b2b", "#e8a87c", "#2f6fde", "#d81b60", "#7b3fa0", "#f2c230", "#2
 """Colours to show background and regions in."""
 PAGE = 24
 """Faces on a page of the gallery."""
-DOWNLOADS = ("result", "map", "colors", "sample")
+DOWNLOADS = ("result", "photograph", "map", "colors", "sample")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Setup:
     first: int | None
     """the face to open with; None: the one that this browser had open last"""
     title: str
-    text: PngInfo
+    text: dict[str, str]
     """what a result says of itself: pictures.synthetic()"""
     paint: Callable[[Edit], np.ndarray]
     """what the generator makes of an edit, (S, S, 3) in 0..1"""
@@ -137,6 +136,7 @@ class Answers:
         if isinstance(source, Face):
             answer["colors"] = [editing.color_text(color) for color in source.colors]
             answer["has"] = source.map.masks.any((0, 1)).tolist()
+            answer["hasOriginal"] = source.original is not None
             answer["photo"] = base64.b64encode(wire.quick_png(source.image)).decode()
         return answer
 
@@ -165,11 +165,20 @@ class Answers:
 
     def paint(self, session: str, message: dict) -> np.ndarray:
         """The result of an edit, (S, S, 3) uint8."""
-        edit = self.edit(session, message)
-        keep = message.get("keep") is not False
+        edit, keep = self.edit(session, message), keeps(message)
         if keep and not editing.changed_pixels(edit).any():
             return edit.face.image  # as composite() would say
         return editing.composite(edit, self.setup.paint(edit), keep)
+
+    def paste(self, session: str, message: dict) -> np.ndarray:
+        """The photograph that an uploaded face was cut from, with the edit in it, (H, W, 3) uint8."""
+        edit, keep = self.edit(session, message), keeps(message)
+        if edit.face.original is None:
+            raise BadInput("this face was not uploaded: there is no larger photograph of it here.")
+        photo = uploads.whole_photo(edit.face)
+        if keep and not editing.changed_pixels(edit).any():
+            return photo
+        return pasting.paste(photo, edit, self.setup.paint(edit), keep)
 
     def borrow(self, session: str, message: dict) -> dict:
         """The grid with one region of another face; the message names them as "region" and "from"."""
@@ -192,21 +201,28 @@ class Answers:
         """A file, one of DOWNLOADS, and its name."""
         edit, stem = self.edit(session, message), f"face_{message['face'][:9].rstrip('-_')}"
         if what == "map":
-            return wire.encode(editing.full_labels(editing.labels(edit)), "PNG"), f"{stem}_map.png"
+            return pictures.encode(editing.full_labels(editing.labels(edit)), "PNG"), f"{stem}_map.png"
         if what == "colors":
-            return wire.encode(editing.colored(edit), "PNG"), f"{stem}_map_colors.png"
+            return pictures.encode(editing.colored(edit), "PNG"), f"{stem}_map_colors.png"
+        if what == "photograph":
+            whole = self.paste(session, message)
+            return pictures.encode(whole, "PNG", self.setup.text, compress_level=4), f"{stem}_photograph.png"
         picture = self.paint(session, message)
         if what == "result":
-            return wire.encode(picture, "PNG", pnginfo=self.setup.text), f"{stem}_edited.png"
+            return pictures.encode(picture, "PNG", self.setup.text), f"{stem}_edited.png"
         with tempfile.TemporaryDirectory() as folder:
             prepared.write_npz(Path(folder) / "face.npz", stored=("Image",), **editing.sample(edit, picture))
             return (Path(folder) / "face.npz").read_bytes(), f"{stem}_edited.npz"
 
 
+def keeps(message: dict) -> bool:
+    return message.get("keep") is not False
+
+
 def small_jpeg(face: Face) -> bytes:
     """A face as the gallery shows it."""
     small = Image.fromarray(face.image).resize((96, 96), Image.Resampling.BOX)
-    return wire.encode(np.asarray(small), "JPEG", quality=85)
+    return pictures.encode(np.asarray(small), "JPEG", quality=85)
 
 
 def map_of(source: Face | FaceMap) -> FaceMap:

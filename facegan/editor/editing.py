@@ -44,14 +44,25 @@ class FaceMap(NamedTuple):
     labels: np.ndarray
 
 
+class Original(NamedTuple):
+    """The photograph that a face was cut from."""
+
+    content: bytes
+    """the file, as small as it came"""
+    corners: np.ndarray
+    """upper left, upper right and lower left corner of the cut-out, positions (x, y) in the photograph, (3, 2)"""
+
+
 @dataclass(frozen=True)
 class Face:
-    """A prepared face: image (S, S, 3) uint8; its map; colors (7, 3) float32 in 0..255; face_id (128,) float32."""
+    """A prepared face: image (S, S, 3) uint8; its map; colors (7, 3) float32 in 0..255; face_id (128,) float32; the
+    photograph that it was cut from, where that is known."""
 
     image: np.ndarray
     map: FaceMap
     colors: np.ndarray
     face_id: np.ndarray
+    original: Original | None = None
 
     @cached_property
     def regions(self) -> np.ndarray:
@@ -275,6 +286,37 @@ def changed_pixels(edit: Edit) -> np.ndarray:
     return changed
 
 
+class Layers(NamedTuple):
+    """What composite() lays over a photograph, one after the other."""
+
+    recolored: dict[int, np.ndarray]
+    """number of a region -> how much of each pixel takes its new colour, (S, S) float32 in 0..1"""
+    base: np.ndarray
+    """the photograph after that, (S, S, 3) float32 in 0..255"""
+    bare: np.ndarray
+    """background that becomes visible only now, (S, S) bool"""
+    filling: np.ndarray
+    """what shows there, (S, S, 3) float32 in 0..255"""
+    weights: np.ndarray
+    """how much of each pixel is painted, (S, S) float32 in 0..1"""
+    picture: np.ndarray
+    """what is painted there, (S, S, 3) float32 in 0..255"""
+
+
+def layers(edit: Edit, generated: np.ndarray, keep: bool) -> Layers:
+    """See composite()."""
+    face, picture, recolored = edit.face, np.clip(generated, 0, 1).astype(np.float32) * 255, {}
+    weights = paint_weights(edit) if keep else edit.area.astype(np.float32)
+    base = face.image.astype(np.float32)
+    if keep:
+        recolored = recolor_weights(edit)
+        base = compositing.recolor(face.image, recolored, face.colors, edit.colors)
+        picture = compositing.match_colors(picture, base, face.regions, edit.regions, weights)
+    bare = bare_background(edit)
+    filling = fill_gaps(base, ~grow(face.area, len(base) // 64)) if bare.any() else base
+    return Layers(recolored, base, bare, filling, weights, picture)
+
+
 def composite(edit: Edit, generated: np.ndarray, keep: bool = True) -> np.ndarray:
     """The result, (S, S, 3) uint8, of what a generator made of the edit, (S, S, 3) in 0..1.
 
@@ -283,16 +325,8 @@ def composite(edit: Edit, generated: np.ndarray, keep: bool = True) -> np.ndarra
     whole face is as generated. The background is the photograph's either way; where it becomes visible only now, it is
     filled smoothly from what the photograph shows of it.
     """
-    face, picture = edit.face, np.clip(generated, 0, 1).astype(np.float32) * 255
-    if keep:
-        weights = paint_weights(edit)
-        base = compositing.recolor(face.image, recolor_weights(edit), face.colors, edit.colors)
-        picture = compositing.match_colors(picture, base, face.regions, edit.regions, weights)
-    else:
-        weights, base = edit.area.astype(np.float32), face.image.astype(np.float32)
-    bare = bare_background(edit)
-    if bare.any():
-        base[bare] = fill_gaps(base, ~grow(face.area, len(base) // 64))[bare]
+    _, base, bare, filling, weights, picture = layers(edit, generated, keep)
+    base = np.where(bare[..., None], filling, base)
     mixed = base + (picture - base) * weights[..., None]
     return np.rint(mixed).astype(np.uint8)
 

@@ -71,5 +71,7 @@ class UploadStore:
 
 
 def n_bytes(upload: Face | FaceMap) -> int:
-    masks, labels = upload.map if isinstance(upload, Face) else upload
-    return masks.nbytes + labels.nbytes + (upload.image.nbytes if isinstance(upload, Face) else 0)
+    if isinstance(upload, FaceMap):
+        return upload.masks.nbytes + upload.labels.nbytes
+    original = len(upload.original.content) if upload.original else 0
+    return n_bytes(upload.map) + upload.image.nbytes + original

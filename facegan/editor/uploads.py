@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from facegan import align, numberings, picture_files, regions
+from facegan.editor.editing import Face, Original
 from facegan.errors import BadInput
 
 MAX_BYTES = 20_000_000
@@ -23,8 +24,9 @@ def read(path: Path) -> bytes:
     return picture_files.read(path, str(path), MAX_BYTES)
 
 
-def photo(content: bytes, name: str, aligned: bool) -> tuple[np.ndarray, str]:
-    """The largest face of a photograph, cut out as CelebA-HQ's are, (512, 512, 3) uint8, and a note on it, or "".
+def photo(content: bytes, name: str, aligned: bool) -> tuple[np.ndarray, Original, str]:
+    """The largest face of a photograph, cut out as CelebA-HQ's are, (512, 512, 3) uint8, where it lies in the
+    photograph, and a note on it, or "".
 
     aligned: the photograph is square and cut so already. Raises BadInput when it cannot be used or shows no face.
     """
@@ -36,12 +38,21 @@ def photo(content: bytes, name: str, aligned: bool) -> tuple[np.ndarray, str]:
         height, width, _ = picture.shape
         if height != width or height < 64:
             raise BadInput(f"{name} is {width} x {height}: a photograph that is cut already is square, 64 and more.")
-        return align.resized(picture, side / height), ""
+        corners = np.array([(0, 0), (width, 0), (0, height)], float)
+        return align.resized(picture, side / height), Original(content, corners), ""
     try:
         frame, count = align.find_face(picture)
     except BadInput as error:
         raise BadInput(f"{name}: {error}, or say that it is cut as CelebA-HQ's are.") from None
-    return align.cut_out(picture, frame, side), f"the largest of {count} faces" if count > 1 else ""
+    corners = frame.to_photo(np.array([(0, 0), (1, 0), (0, 1)]), 1)
+    note = f"the largest of {count} faces" if count > 1 else ""
+    return align.cut_out(picture, frame, side), Original(content, corners), note
+
+
+def whole_photo(face: Face) -> np.ndarray:
+    """The photograph that a face was cut from, (H, W, 3) uint8."""
+    with ONE_DECODER:
+        return picture_files.read_photo(face.original.content, "the photograph")
 
 
 def label_map(content: bytes, name: str) -> np.ndarray:

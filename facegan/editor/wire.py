@@ -1,12 +1,10 @@
 """What goes over the wire between page and server: grids as text, pictures as files."""
 
 import base64
-import io
 
 import numpy as np
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
+from facegan import pictures
 from facegan.editor import editing
 
 RUN = np.dtype([("value", "u1"), ("length", "<u2")])
@@ -34,13 +32,6 @@ def unpack(text: str, size: int) -> np.ndarray:
     return np.repeat(runs["value"], runs["length"]).reshape(size, size)
 
 
-def encode(picture: np.ndarray, form: str, **options) -> bytes:
-    """A picture (H, W) or (H, W, 3) uint8 as a file's bytes; form: "PNG" or "JPEG"."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, form, **options)
-    return file.getvalue()
-
-
-def quick_png(picture: np.ndarray, text: PngInfo | None = None) -> bytes:
+def quick_png(picture: np.ndarray, text: dict[str, str] | None = None) -> bytes:
     """Fast rather than small: for a picture that is looked at once."""
-    return encode(picture, "PNG", compress_level=1, pnginfo=text)
+    return pictures.encode(picture, "PNG", text, compress_level=1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from facegan import pictures
 from facegan.editor import editing, wire
 from facegan.editor.answers import Setup
 from facegan.editor.upload_store import UploadStore
@@ -75,7 +76,7 @@ def message(**changes) -> dict:
 
 
 def as_png(picture) -> bytes:
-    return wire.encode(np.asarray(picture, np.uint8), "PNG")
+    return pictures.encode(np.asarray(picture, np.uint8), "PNG")
 
 
 def decoded(content: bytes) -> np.ndarray:

@@ -83,6 +83,15 @@ def test_upload_of_a_photograph(browser, prepared_64, raw, served, true_maps):
         np.testing.assert_array_equal(result(page), editing.read_face(prepared_64, 1).image)
         stroke(page, (20, 20), (40, 40))
         settle(page)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download whole photo").click()
+        whole = Image.open(download.value.path())
+        assert "not a photograph" in whole.text["Synthetic"]
+        photo = np.asarray(Image.open(raw / "CelebA-HQ-img" / "1.jpg")).astype(int)
+        changed = (np.asarray(whole) != photo).any(-1)
+        assert whole.size == (512, 512)
+        assert changed[200:280, 200:280].any()
+        assert not changed[400:].any()
         mine = state(page)["face"]
         page.reload()
         ready(page)
@@ -97,6 +106,7 @@ def test_upload_of_a_photograph(browser, prepared_64, raw, served, true_maps):
 
 
 def test_download_of_everything(page, prepared_64, tmp_path):
+    assert page.locator("#take-photograph").is_hidden()  # of a face of the dataset there is no larger photograph
     stroke(page, (20, 20), (40, 40))
     page.get_by_label("Colour of skin", exact=True).fill("#336699")
     shown, edit = result(page), edit_of(page, prepared_64)

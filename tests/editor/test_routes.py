@@ -17,7 +17,8 @@ pytest.importorskip("uvicorn", reason="the page needs requirements-edit.txt")
 
 import edit as script
 from editor.asking import S, as_png, ask, message
-from facegan.editor import editing, routes, server, wire
+from facegan import pictures
+from facegan.editor import editing, routes, server
 from facegan.editor.answers import Answers
 from facegan.editor.upload_store import UploadStore
 
@@ -79,7 +80,7 @@ def test_uploads_are_refused_with_a_sentence_and_do_not_stay(served, monkeypatch
     """200 broken uploads, and 50 sessions with good ones, leave the server as large as before."""
     monkeypatch.setattr(script, "parser", lambda args: None)  # so that photographs are decoded
     good = as_png(editing.full_labels(np.full((S, S), 1)))
-    oblong = wire.encode(np.zeros((64, 96, 3), np.uint8), "PNG", exif=b"Exif\0\0" + b"garbage!" * 4)
+    oblong = pictures.encode(np.zeros((64, 96, 3), np.uint8), "PNG", exif=b"Exif\0\0" + b"garbage!" * 4)
     broken = [b"", b"no picture", good[:-30], as_png(np.full((64, 32), 77)), b"\xff\xd8\xff" + bytes(5000), oblong]
     errors, sizes = set(), []
     for i in range(200):

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from editor.asking import as_png
-from facegan import numberings, regions
-from facegan.editor import editing, uploads, wire
+from facegan import numberings, pictures, regions
+from facegan.editor import editing, uploads
 from facegan.errors import BadInput
 
 
@@ -52,7 +52,7 @@ def test_pixels_are_counted_before_anything_is_decoded():
 def test_a_label_map_that_may_have_lost_something_is_refused(form):
     """A lossy picture of ids 1 and 2 would still be ids, of other places."""
     with pytest.raises(BadInput, match=f"map is a {form}: save it as PNG"):
-        uploads.label_map(wire.encode(np.ones((512, 512), np.uint8), form), "map")
+        uploads.label_map(pictures.encode(np.ones((512, 512), np.uint8), form), "map")
 
 
 def test_a_label_map_of_another_size_or_with_a_palette_of_the_datasets_colours_is_taken():

@@ -5,6 +5,7 @@ import {
   borrowColors, borrowIdentity, borrowMap, doc, isEdited, mergeGrid, nameOf, needFace, openFace, request, returnMap,
   takeUpHistory,
 } from "./edit.js";
+import {at} from "./elements.js";
 import {stopPan} from "./pointer.js";
 import {showOriginal} from "./result.js";
 import {askFace, askMapIfThere, askRegion, toBitmap} from "./server.js";
@@ -21,6 +22,7 @@ export async function open(name) {  // whether it is open: something newer may h
   endStroke();
   stopPan();
   openFace(face, kept, map);
+  at("take-photograph").hidden = !face.hasOriginal;
   if (history) takeUpHistory(history, maps);
   beginLine(name, kept);
   showPhoto(picture);
