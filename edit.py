@@ -230,9 +230,13 @@ def write(args: Args, edit: Edit, generated: np.ndarray, text: dict[str, str]) -
     """--out, which carries the text, --save-map, --save-sample."""
     picture = editing.composite(edit, generated, args.keep)
     if edit.face.original and not args.square:
-        shown = pasting.paste(uploads.whole_photo(edit.face), edit, generated, args.keep)
+        photo = uploads.whole_photo(edit.face)
+        shown = pasting.paste(photo, edit, generated, args.keep)
+        text = {} if np.array_equal(shown, photo) else text
     else:
         shown = picture
+    if args.out.suffix.lower() != ".png" and max(shown.shape) > 65500:
+        raise BadInput(f"{args.out}: a photograph of {shown.shape[1]} x {shown.shape[0]} fits no .jpg: name a .png.")
     form, options = ("PNG", {}) if args.out.suffix.lower() == ".png" else ("JPEG", dict(quality=95, subsampling=0))
     files.write_bytes(args.out, pictures.encode(shown, form, text, **options))
     if args.save_map:

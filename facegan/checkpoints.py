@@ -121,6 +121,11 @@ class Checkpoints:
                 f"order: to test it or go on, check out a commit that {self.folder.parent / 'starts.json'} names; or "
                 "train into a new --run."
             )
+        if None in theirs:
+            raise BadInput(
+                f"{self.with_its_name(path)} lacks weights that {self.folder.parent / 'args.json'} asks for: bring "
+                "that file back as it was; of a run of an earlier version, check out a commit that starts.json names."
+            )
         if ours != theirs:
             raise BadInput(
                 f"{self.with_its_name(path)} holds other networks than {self.folder.parent / 'args.json'} describes: "

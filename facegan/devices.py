@@ -109,7 +109,7 @@ def workers_of(text: str) -> int:
         one_list = set(config["cluster"]) == {"worker"}
         if not (one_list and task["type"] == "worker" and 0 <= task["index"] < len(workers)):
             raise ValueError("one list of workers, and this one's place in it")
-        if not all(re.fullmatch(r".+:[0-9]{1,5}", worker, re.ASCII) for worker in workers):
+        if len(workers) > 1 and not all(re.fullmatch(r".+:[0-9]{1,5}", worker, re.ASCII) for worker in workers):
             raise ValueError("a worker is host:port")
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import socket
 import stat
 import time
@@ -317,7 +318,7 @@ def check_header(path: Path, header: Sequence[str], columns: Sequence[str], reme
 
 def face_number(text: str) -> int | None:
     """The number of a face that a name or a table's cell says: up to nine digits; None where it is no such number."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+    return int(text) if re.fullmatch(r"0{0,99}[0-9]{1,9}", text) else None  # 0000000012 is 12
 
 
 def claim(path: Path, remedy: str, **settings) -> None:

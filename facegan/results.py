@@ -180,7 +180,8 @@ def check_same_faces(several: list[Results]) -> None:
     for other in others:
         numbers = sorted(first.k.tolist())
         alike = numbers == sorted(other.k.tolist())
-        if alike and first.size == other.size:  # the same numbers, but of which dataset?
+        same_pixels = all(first.about["source"].get(x) == other.about["source"].get(x) for x in ("size", "resample"))
+        if alike and same_pixels:  # the same numbers, but of which dataset?
             alike = all(prepared.photo_crc(first.data, k) == prepared.photo_crc(other.data, k) for k in numbers[:8])
         if not alike:
             raise BadInput(

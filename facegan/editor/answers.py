@@ -12,6 +12,7 @@ import hashlib
 import re
 import secrets
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,8 @@ PALETTE = ("#2b2b2b", "#e8a87c", "#2f6fde", "#d81b60", "#7b3fa0", "#f2c230", "#2
 """Colours to show background and regions in."""
 PAGE = 24
 """Faces on a page of the gallery."""
+ONE_PHOTOGRAPH = threading.Lock()
+"""A whole photograph takes some hundred megabytes while an edit is put into it: one at a time."""
 DOWNLOADS = ("result", "photograph", "map", "colors", "sample")
 
 
@@ -170,15 +173,16 @@ class Answers:
             return edit.face.image  # as composite() would say
         return editing.composite(edit, self.setup.paint(edit), keep)
 
-    def paste(self, session: str, message: dict) -> np.ndarray:
-        """The photograph that an uploaded face was cut from, with the edit in it, (H, W, 3) uint8."""
+    def paste(self, session: str, message: dict) -> bytes:
+        """The photograph that an uploaded face was cut from, with the edit in it, as a PNG."""
         edit, keep = self.edit(session, message), keeps(message)
         if edit.face.original is None:
             raise BadInput("this face was not uploaded: there is no larger photograph of it here.")
         photo = uploads.whole_photo(edit.face)
         if keep and not editing.changed_pixels(edit).any():
-            return photo
-        return pasting.paste(photo, edit, self.setup.paint(edit), keep)
+            return pictures.encode(photo, "PNG", compress_level=4)
+        whole = pasting.paste(photo, edit, self.setup.paint(edit), keep)
+        return pictures.encode(whole, "PNG", self.setup.text, compress_level=4)
 
     def borrow(self, session: str, message: dict) -> dict:
         """The grid with one region of another face; the message names them as "region" and "from"."""
@@ -205,8 +209,8 @@ class Answers:
         if what == "colors":
             return pictures.encode(editing.colored(edit), "PNG"), f"{stem}_map_colors.png"
         if what == "photograph":
-            whole = self.paste(session, message)
-            return pictures.encode(whole, "PNG", self.setup.text, compress_level=4), f"{stem}_photograph.png"
+            with ONE_PHOTOGRAPH:
+                return self.paste(session, message), f"{stem}_photograph.png"
         picture = self.paint(session, message)
         if what == "result":
             return pictures.encode(picture, "PNG", self.setup.text), f"{stem}_edited.png"

@@ -10,6 +10,10 @@ BAND = 1_000_000
 """Pixels of the photograph that are worked on at a time: bounds the memory that a large one takes."""
 
 
+LARGEST_RADIUS = 24
+"""Pixels of the photograph that follow_edges() looks around, at most: they come on top of each band."""
+FADE = 1 / 16
+"""Share of the cut-out's side over which an edit fades out at its border, beyond which the photograph goes on."""
 EDGE = 0.03
 """Of 0..1: a step of light that is much larger counts as an edge."""
 
@@ -24,7 +28,10 @@ def paste(photo: np.ndarray, edit: Edit, generated: np.ndarray, keep: bool = Tru
     to_cut_out = cut_out_positions(edit.face.original.corners)
     left, top, right, bottom = reach(edit.face.original.corners, photo.shape)
     side = 1 / np.hypot(*to_cut_out[0, :2])  # of the cut-out, in pixels of the photograph
-    radius = round(side / len(layers.weights))  # what one pixel of the cut-out is there
+    radius = min(round(side / len(layers.weights)), LARGEST_RADIUS)  # what one pixel of the cut-out is there
+    rim = fade(len(layers.weights), edit.face.original.corners, photo.shape)
+    recolored = {number: share * rim for number, share in layers.recolored.items()}
+    layers = layers._replace(recolored=recolored, bare=layers.bare * rim, weights=layers.weights * rim)
     height = max(1, BAND // max(1, right - left))
     for y in range(top, bottom, height):
         end, first = min(y + height, bottom), max(top, y - 2 * radius)  # with what follow_edges() sees around
@@ -66,9 +73,27 @@ def pasted_band(photo, band: tuple[slice, slice], edit: Edit, layers: editing.La
     return own
 
 
+def fade(n: int, corners: np.ndarray, shape: tuple) -> np.ndarray:
+    """(n, n) float32: 1 inside the cut-out, falling towards those of its sides beyond which the photograph goes on, so
+    that long hair ends in no line there."""
+    origin, across, down = corners[0], corners[1] - corners[0], corners[2] - corners[0]
+    along, off = np.linspace(0, 1, 33), np.full(33, 0.01)
+    depth, distance = (np.arange(n) + 0.5) / n, np.ones((n, n))
+    for u, v, inwards in (
+        (-off, along, depth[None, :]),
+        (1 + off, along, 1 - depth[None, :]),
+        (along, -off, depth[:, None]),
+        (along, 1 + off, 1 - depth[:, None]),
+    ):
+        beyond = origin + u[:, None] * across + v[:, None] * down
+        if ((beyond > 0) & (beyond < shape[1::-1])).all(1).any():
+            distance = np.minimum(distance, inwards)
+    return np.clip(distance / FADE, 0, 1).astype(np.float32)
+
+
 def follow_edges(share: np.ndarray, photo: np.ndarray, radius: int) -> np.ndarray:
     """A share, (H, W) in 0..1, enlarged from few pixels, whose rim follows that of hair or skin in the photograph: a
-    guided filter (He et al., ECCV 2010), so that no halo of the new colour stands around. 0 stays 0."""
+    guided filter (He et al., ECCV 2010), so that little of the new colour stands around it. 0 stays 0."""
     if radius < 2 or not share.any():
         return share
     light = photo @ np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)

@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from facegan.editor.editing import Face, FaceMap
 from facegan.errors import BadInput
@@ -16,8 +17,8 @@ class Gone(BadInput):
 class UploadStore:
     """Faces and maps by session and name. What was used last stays, up to a number and a size, until it lies idle.
 
-    A session has MOST_OF_ONE at most, so one page alone does not push out what others use. Who wants to can: a session
-    is any name that a request gives, and with enough of them all others' uploads go.
+    A session has MOST_OF_ONE and a quarter of the size at most, so one page alone does not push out what others use.
+    Who wants to can: a session is any name that a request gives, and with enough of them all others' uploads go.
     """
 
     MOST_OF_ONE = 8
@@ -36,8 +37,10 @@ class UploadStore:
             self.entries.pop((session, name), None)
             self.entries[session, name] = upload, self.clock()
             of_session = [key for key in self.entries if key[0] == session]
-            if len(of_session) > self.MOST_OF_ONE:
-                del self.entries[of_session[0]]
+            while len(of_session) > self.MOST_OF_ONE or (
+                len(of_session) > 1 and self.bytes(of_session) > self.most_bytes // 4
+            ):
+                del self.entries[of_session.pop(0)]
             while len(self.entries) > self.most or self.bytes() > self.most_bytes:
                 self.entries.popitem(last=False)
         return name
@@ -66,8 +69,9 @@ class UploadStore:
                 if self.clock() - last_use > self.idle:
                     del self.entries[key]
 
-    def bytes(self) -> int:
-        return sum(n_bytes(upload) for upload, _ in self.entries.values())
+    def bytes(self, keys: Iterable | None = None) -> int:
+        keys = self.entries if keys is None else keys
+        return sum(n_bytes(self.entries[key][0]) for key in keys)
 
 
 def n_bytes(upload: Face | FaceMap) -> int:
