@@ -67,6 +67,7 @@ def forget_networks():
     if keras := sys.modules.get("keras"):
         keras.utils.clear_session()
         gc.collect()
+        gc.freeze()  # what is left stays, and need not be looked through again, which took seconds a file
 
 
 @pytest.fixture(scope="session")
@@ -239,10 +240,12 @@ def prepared_64(once, raw, call) -> Path:
 
 @dataclass(frozen=True)
 class Trained:
-    """A tiny run that nothing interrupted, and the results of all its faces."""
+    """A tiny run that nothing interrupted, the results of all its faces, and what a kill after step 9, which is in the
+    middle of an epoch, would have left of the run."""
 
     run: Path
     results: Path
+    at_step_9: Path
     outcome: Outcome
 
 
@@ -259,22 +262,21 @@ def metrics() -> Callable[[Path], list[dict[str, float]]]:
 
 @pytest.fixture(scope="session")
 def trained(prepared_64, once, call) -> Callable[..., Trained]:
-    """trained(pix2pix): that script's --train --test with its FLAGS, every step logged, once for all tests. Read only,
-    too."""
-    from facegan.progress import Progress
-    from three_scripts import FLAGS
+    """trained(pix2pix): that script's --train --test with TINY, every step logged, once for all tests. Read only."""
+    from outcomes import TINY, kept_at_step
 
     @functools.cache
     def trained(script) -> Trained:
         def make(folder: Path) -> None:
             flags = ("--data", prepared_64, "--run", folder / "run", "--out", folder / "results", "--split", "all")
-            with mock.patch.object(Progress, "LOG_STEPS", 1):
-                outcome = call(script, "--train", "--test", *flags, *FLAGS[script])
+            with kept_at_step(9, folder / "run", folder / "at_step_9"):
+                outcome = call(script, "--train", "--test", *flags, *TINY)
             assert outcome.status == 0, outcome.err
             (folder / "outcome.json").write_text(json.dumps(asdict(outcome)))
 
         folder = once(script.__name__, make)
-        return Trained(folder / "run", folder / "results", Outcome(**json.loads((folder / "outcome.json").read_text())))
+        outcome = Outcome(**json.loads((folder / "outcome.json").read_text()))
+        return Trained(folder / "run", folder / "results", folder / "at_step_9", outcome)
 
     return trained
 

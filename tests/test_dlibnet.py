@@ -75,6 +75,18 @@ def test_identity_loss_is_the_mean_squared_distance(network, small):
     assert float(pix2pix.identity_loss(network, a, small[:2], small[:2])) < 1e-12
 
 
+def test_losses_of_a_batch_are_means_over_those_of_its_parts(network, small):
+    """As of the parts that devices have."""
+    face_ids = network.descriptors(small[::-1])
+    for loss in (
+        lambda part: pix2pix.identity_loss(network, face_ids[part], small[part], small[part]),
+        lambda part: pix2pix.perceptual_loss(network, small[::-1][part], small[part]),
+    ):
+        first, second, whole = (float(loss(part)) for part in (slice(0, 2), slice(2, 4), slice(0, 4)))
+        assert first != pytest.approx(second, rel=1e-3)
+        assert whole == pytest.approx((first + second) / 2, rel=1e-9)
+
+
 def test_identity_loss_sees_brightness_and_no_colour(network, small):
     """Red up and blue down as much is the same to it; its gradient is grey."""
     face_id, cmask = network.descriptors(small[:1]), tf.reduce_mean(small[1:2], (1, 2), keepdims=True) + 0 * small[1:2]

@@ -21,7 +21,6 @@ from facegan import checkpoints
 from facegan.errors import BadInput
 from facegan.progress import Progress
 from outcomes import TINY, contents, refusal
-from three_scripts import FLAGS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -72,33 +71,15 @@ def test_a_run_killed_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
 
 
 @pytest.mark.parametrize("script", [pix2pix_v2, pix2pix_rec], ids=lambda script: script.__name__)
-def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
-    script, trained, same, weights, metrics, prepared_64, tmp_path, call, monkeypatch
+def test_a_run_that_goes_on_in_an_epoch_ends_with_the_weights_of_an_uninterrupted_one(
+    script, trained, same, weights, metrics, tmp_path, call, monkeypatch
 ):
-    """Ctrl-C in the middle of the third epoch."""
-    run = tmp_path / "run"
-    flags = ("--train", "--data", prepared_64, "--run", run, *FLAGS[script])
+    run = shutil.copytree(trained(script).at_step_9, tmp_path / "run")
+    assert weights(run)["step"] == 9
     monkeypatch.setattr(Progress, "LOG_STEPS", 1)
-    stopped = call_and_stop_at_step_9(call, script, *flags)
-    assert (stopped.status, weights(run)["step"]) == (130, 9)
-    assert stopped.err.endswith("stopped; the same command goes on from here.\n")
-    finished = call(script, *flags)
+    finished = call(script, "--train", "--run", run)
     assert finished.status == 0, finished.err
     ends_as_uninterrupted(script, run, trained, same, metrics)
-
-
-def call_and_stop_at_step_9(call, script, *flags):
-    """What Ctrl-C does between steps 8 and 9; the loop hears it after the next step."""
-    update = Progress.update
-
-    def update_and_stop(self, step, losses, **options):
-        update(self, step, losses, **options)
-        if step == 8:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Progress, "update", update_and_stop)
-        return call(script, *flags)
 
 
 def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(copy, weights, metrics, fake_step, call):
@@ -132,17 +113,20 @@ def test_an_end_of_an_epoch_that_cannot_be_saved_leaves_no_grid_out(copy, fake_s
 
 
 def test_a_checkpoint_that_cannot_be_read_does_not_count_as_one_of_the_newest_two(copy, fake_step, call):
-    """From step 8 on, as 12 is damaged, to 10, where Ctrl-C comes: 8 must stay beside 10."""
+    """From step 8 on, as 12 is damaged, to 10, where the loop hears of the Ctrl-C that came between 9 and 10: 8 must
+    stay beside 10."""
     (newest,) = (copy / "checkpoints").glob("ckpt-12.data*")
     newest.write_bytes(newest.read_bytes()[:-5000])
 
-    def stop_at_9(number):
+    def stop_at_9(number):  # of steps done before
         if number == 9:
             signal.raise_signal(signal.SIGINT)
         return number
 
     fake_step(stop_at_9)
-    assert call(pix2pix, "--train", "--run", copy).status == 130
+    stopped = call(pix2pix, "--train", "--run", copy)
+    assert stopped.status == 130
+    assert stopped.err.endswith("stopped; the same command goes on from here.\n")
     assert sorted(path.name for path in (copy / "checkpoints").glob("*.index")) == ["ckpt-10.index", "ckpt-8.index"]
 
 
