@@ -14,7 +14,7 @@ import export
 import pix2pix
 from facegan import checkpoints, devices, files
 from facegan.errors import BadInput
-from outcomes import refusal
+from outcomes import TINY, refusal
 
 NAMES = ["[a]", "*?", "back\\slash", "two  spaces ", "new\nline", "{x,y}", "\udcff", "%20~$HOME", "é" * 100]
 """What TensorFlow takes for a pattern, or for no text, and what a shell would."""
@@ -74,7 +74,7 @@ def test_training_testing_exports_and_editing_in_a_folder_of_any_name(prepared_6
     data = shutil.copytree(prepared_64, place / "data", ignore=shutil.ignore_patterns("packed*"))
     run, out = place / "run", place / "out"
     fake_step()
-    flags = ("--size", 64, "--batch-size", 4, "--precision", "float32", "--data", data, "--run", run)
+    flags = (*TINY, "--data", data, "--run", run)
     trained = call(pix2pix, "--train", *flags, "--epochs", 2, "--cache", "off")
     assert trained.status == 0, trained.err
     assert list((run / "logs").iterdir())
