@@ -1,4 +1,4 @@
-"""The plumbing the scripts share. What changes the science stands in the scripts themselves."""
+"""What the scripts share: layers, files, devices, evaluation, the editor. Each experiment stands in its script."""
 
 from facegan import interrupts
 

@@ -1,4 +1,4 @@
-"""The documentation is not behind the code: captured help, links, commands, flags, dependencies, the README's tree."""
+"""The documentation is not behind the code: captured help, links, commands, flags, dependencies, the trees."""
 
 import ast
 import importlib
@@ -19,7 +19,12 @@ from facegan import cli  # noqa: E402
 GUIDES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 """Pages whose commands are checked: every line of a block fenced as `sh`, and code in the text that begins with python
 or make. A block fenced as `sh not-run` is left alone: it needs several machines or terminals, or other software."""
-PAGES = [*GUIDES, "data/README.md", *sorted(f"benchmarks/{path.name}" for path in (ROOT / "benchmarks").glob("*.md"))]
+PAGES = [
+    *GUIDES,
+    "data/README.md",
+    "facegan/README.md",
+    *sorted(f"benchmarks/{path.name}" for path in (ROOT / "benchmarks").glob("*.md")),
+]
 """Pages whose links are checked."""
 FENCES = {"sh", "sh not-run", "python", "text", ""}
 SETUP = {"python3 -m venv .venv", ". .venv/bin/activate"}
@@ -199,23 +204,24 @@ def test_every_dependency_is_bounded_and_explained():
     assert required == set(explained) - {"package"}
 
 
-def tree() -> list[str]:
-    """The paths in the README's tree, from top to bottom."""
-    (block,) = (block for fence, block in blocks(read("README.md")) if not fence)
+def tree(page: str) -> list[str]:
+    """The paths in a page's tree, from top to bottom, as from the root."""
+    (block,) = (block for fence, block in blocks(read(page)) if not fence)
+    folder = (ROOT / page).parent.relative_to(ROOT)
     paths, parents = [], []
     for line in block.splitlines():
         parents[(len(line) - len(line.lstrip())) // 4 :] = [line.split()[0]]
-        paths.append("".join(parents))
+        paths.append((folder / "".join(parents)).as_posix())
     return paths
 
 
-def test_the_tree_shows_every_script_and_every_file_of_the_package():
-    shown = [path for path in tree() if not path.endswith("/")]
+def test_the_trees_show_every_script_and_every_file_of_the_package():
+    shown = [path for page in ("README.md", "facegan/README.md") for path in tree(page)]
+    assert [path for path in shown if not (ROOT / path).exists()] == []
     files = [*ROOT.glob("*.py"), *(path for path in (ROOT / "facegan").rglob("*") if path.is_file())]
     names = {path.relative_to(ROOT).as_posix() for path in files}
-    names = {name for name in names if not name.endswith(("__init__.py", ".pyc")) and "/page/" not in name}
-    assert set(shown) == names
-    assert [path for path in tree() if not (ROOT / path).exists()] == []
+    names = {name for name in names if not name.endswith(("__init__.py", ".pyc", "README.md")) and "/page/" not in name}
+    assert {path for path in shown if (ROOT / path).is_file()} == names
 
 
 def imports(path: str) -> set[str]:
@@ -230,8 +236,8 @@ def imports(path: str) -> set[str]:
     return {path for path in paths if (ROOT / path).is_file()}
 
 
-def test_modules_import_only_what_the_tree_shows_below_them():
-    modules = [path for path in tree() if re.fullmatch(r"facegan/.*\.py", path)]
+def test_modules_import_only_what_their_list_shows_below_them():
+    modules = [path for path in tree("facegan/README.md") if path.endswith(".py")]
     for i, path in enumerate(modules):
         assert imports(path) & set(modules[: i + 1]) == set(), path
     assert any(imports(path) for path in modules)
