@@ -44,14 +44,15 @@ def save_png(path: Path, picture: np.ndarray, text: dict[str, str] | None = None
 
 
 def grid(rows: dict[str, np.ndarray], columns: list[str]) -> np.ndarray:
-    """Rows of pictures with a label on the left and a caption under each column.
+    """Rows of pictures with a label on the left and a caption under each column, a word a line where it is too wide.
 
     rows: label -> (N, S, S, 3) float in 0..1, top row first. columns: N captions. Returns (H, W, 3) uint8.
     """
     n, size = next(iter(rows.values())).shape[:2]
     gap, font = 4, ImageFont.load_default(max(11, size // 10))
     margin = max(int(font.getlength(line)) for label in rows for line in label.split("\n")) + 3 * gap
-    caption = int(font.size * 1.8)
+    columns = [text if font.getlength(text) <= size else text.replace(" ", "\n") for text in columns]
+    caption = int(font.size * (0.6 + 1.2 * max(text.count("\n") + 1 for text in columns)))
     canvas = Image.new("RGB", (margin + n * (size + gap), len(rows) * (size + gap) + caption), "white")
     draw = ImageDraw.Draw(canvas)
     for r, (label, pictures) in enumerate(rows.items()):
@@ -61,5 +62,5 @@ def grid(rows: dict[str, np.ndarray], columns: list[str]) -> np.ndarray:
             canvas.paste(Image.fromarray(to_uint8(picture)), (margin + c * (size + gap), top))
     for c, text in enumerate(columns):
         center = margin + c * (size + gap) + size // 2
-        draw.text((center, canvas.height - caption // 2), text, "black", font, anchor="mm")
+        draw.multiline_text((center, canvas.height - caption // 2), text, "black", font, anchor="mm", align="center")
     return np.asarray(canvas)

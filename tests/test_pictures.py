@@ -24,3 +24,12 @@ def test_a_grid_has_labels_on_the_left_and_captions_below():
     assert dark[:, :left].any()
     assert dark[bottom + 1 :, left:].any()
     assert not dark[: bottom + 1, left:].any()
+
+
+def test_captions_wider_than_a_picture_take_a_line_for_each_word():
+    drawn = pictures.grid({"": np.zeros((2, 64, 64, 3))}, ["validation 578", "validation 579"])
+    below = (drawn[64:] < 128).all(-1)
+    middle = drawn.shape[1] - 64 - 4  # the gap between the two pictures
+    assert below[:, :middle].any()
+    assert below[:, middle:].any()
+    assert not below[:, middle - 4 : middle].any()
