@@ -119,7 +119,8 @@ def mutated_npz(content: bytes, rng: random.Random) -> bytes:
         case 2:
             array = array.astype(rng.choice(("f2", "f4", "f8", "i1", "i8", "u1", "u2", "c8", "?", "S3", "U3", ">i4")))
         case 3:
-            array = rng.choice((array.ravel(), array[None], array[..., :1], array[..., :0], np.zeros([1] * array.ndim)))
+            some = np.atleast_1d(array)
+            array = rng.choice((some.ravel(), array[None], some[..., :1], some[..., :0], np.zeros([1] * some.ndim)))
         case 4:
             array = np.asfortranarray(array)
         case 5:
