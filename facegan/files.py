@@ -76,12 +76,20 @@ def plain_name(folder: Path) -> Iterator[Path]:
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of jobs that were killed on this host."""
     for temporary in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
-        try:
-            os.kill(int(temporary.name.split(".")[-2]), 0)
-        except ProcessLookupError:
+        if not is_alive(int(temporary.name.split(".")[-2])):
             temporary.unlink(missing_ok=True)
-        except PermissionError:
-            pass  # alive, and somebody else's
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this number runs on this host; a dead one whose parent has not asked how it ended (for good,
+    in a container without an init) does not."""
+    try:
+        os.kill(process, 0)
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's; or there is no /proc
+        return True
 
 
 @contextmanager

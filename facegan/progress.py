@@ -134,21 +134,25 @@ def append_row(path: Path, row: dict) -> None:
     row = {name: f"{x:.6g}" if isinstance(x, float) else x for name, x in row.items()}
     with files.named_errors(path), path.open("a+", newline="", encoding="utf-8", errors="replace") as file:
         file.seek(0)
-        reader = csv.DictReader(line.replace("\0", "").removeprefix("\ufeff") for line in file)
-        header = list(reader.fieldnames or ())
-        if header and set(row) <= set(header) and header[0] == "step":
-            csv.DictWriter(file, header).writerow(row)
-            return
-        rows = list(reader)
-    if header and (header[0] != "step" or any(None in (*other, *other.values()) for other in rows)):
+        reader = csv.reader(line.replace("\0", "").removeprefix("\ufeff") for line in file)
+        try:
+            header = next(reader, None)
+            if header and header[0] == "step" and set(row) <= set(header):
+                csv.DictWriter(file, header).writerow(row)
+                return
+            rows = list(reader)
+        except csv.Error:  # a cell of 128 KB
+            header, rows = [], []
+    if header is not None and (header[:1] != ["step"] or any(len(cells) != len(header) for cells in rows)):
         aside = next(new for n in count(1) if not (new := path.with_name(f"{path.stem}.changed-{n}.csv")).exists())
         path.rename(aside)
         tqdm.write(f"{printable(path)} was changed by another program: it is {aside.name} now, and a new one begins")
-        header, rows = [], []
+        header, rows = None, []
+    header = header or []
     table = io.StringIO()
     writer = csv.DictWriter(table, dict.fromkeys([*header, *row]))
     writer.writeheader()
-    writer.writerows([*rows, row])
+    writer.writerows([*(dict(zip(header, cells, strict=True)) for cells in rows), row])
     files.write_text(path, table.getvalue())
 
 

@@ -89,6 +89,7 @@ def test_runs_of_the_other_scripts_edit_too(other, trained, prepared_64, call, t
         (("--sample", 8, "--borrow", "ears:1", "--out", "x.png"), "cannot borrow 'ears'"),
         (("--sample", 8, "--color", "hat=#000000", "--out", "x.png"), "the regions are skin, eyes"),
         (("--sample", 8, "--color", "hair=red", "--out", "x.png"), "'red' is no colour"),
+        (("--sample", 8, "--color", f"hair={2000 * 'r'}", "--out", "x.png"), f"'{97 * 'r'}...' is no colour"),
         (("--sample", 8, "--borrow", "hair:1"), "--out edited.png"),
         (("--sample", 8, "--no-keep"), "--out edited.png"),
         (("--aligned",), "--out edited.png"),

@@ -56,6 +56,16 @@ def test_only_leftovers_of_dead_processes_on_this_host_are_removed(tmp_path, dea
     assert names(tmp_path) == {alive, elsewhere, "4.npz", ".hidden"}
 
 
+def test_a_dead_process_that_nobody_asked_how_it_ended_is_not_alive(tmp_path):
+    """As those of a killed job whose parent is gone too, in a container without an init."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    (tmp_path / leftover("1.npz", process.pid)).touch()
+    files.remove_leftovers(tmp_path)
+    process.wait()
+    assert names(tmp_path) == set()
+
+
 def test_one_process_holds_a_lock(tmp_path, root):
     program = f"import sys; sys.path.insert(0, {str(root)!r})\nfrom pathlib import Path\nfrom facegan import files\n"
     program += f"with files.lock(Path({str(tmp_path / 'lock')!r})): pass"

@@ -143,7 +143,10 @@ def test_a_run_that_goes_on_repeats_no_row(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"step;g\n20;0,5\n", "step,g\n20,1\n".encode("utf-16"), b"step\n20,1\n", b"\xff\x00"],
+    [
+        *(b"step;g\n20;0,5\n", "step,g\n20,1\n".encode("utf-16"), b"step\n20,1\n", b"\xff\x00", b"\n,g\n20,1\n"),
+        *(b"step," + 140_000 * b"x" + b"\n20,1\n", b"step\n" + 140_000 * b"2" + b"\n"),
+    ],
 )
 def test_a_metrics_file_that_a_spreadsheet_rewrote_meanwhile_is_put_aside_and_ends_no_training(content, tmp_path):
     path = tmp_path / "metrics.csv"

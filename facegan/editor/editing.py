@@ -23,7 +23,7 @@ import numpy as np
 from facegan import labelmaps, prepared, regions
 from facegan.editor import borrowing, compositing
 from facegan.editor.compositing import fill_gaps, grow, nearest
-from facegan.errors import BadInput
+from facegan.errors import BadInput, brief
 from facegan.regions import LABEL_REGION, PARTS, REGIONS
 
 NAMES = ("background", *REGIONS)
@@ -198,7 +198,7 @@ def borrow(edit: Edit, other: Face, what: str) -> Edit:
         return borrow_map(edit, other.map)
     if what in ("colors", "identity"):
         return (borrow_colors if what == "colors" else borrow_identity)(edit, other)
-    raise BadInput(f"cannot borrow {what!r}: there are {', '.join(REGIONS)}, map, colors and identity.")
+    raise BadInput(f"cannot borrow {brief(what)!r}: there are {', '.join(REGIONS)}, map, colors and identity.")
 
 
 def borrow_map(edit: Edit, other: FaceMap) -> Edit:
@@ -231,7 +231,7 @@ def borrow_identity(edit: Edit, other: Face) -> Edit:
 def parse_color(text: str) -> np.ndarray:
     """ "#8a3b1f" -> (3,) float32 in 0..255. Raises BadInput."""
     if not re.fullmatch(r"#?[0-9a-fA-F]{6}", text):
-        raise BadInput(f"{text!r} is no colour: write it as #rrggbb, for instance #8a3b1f.")
+        raise BadInput(f"{brief(text)!r} is no colour: write it as #rrggbb, for instance #8a3b1f.")
     return np.array(list(bytes.fromhex(text.removeprefix("#"))), np.float32)
 
 
