@@ -149,7 +149,7 @@ def test_an_edit_that_does_not_come_is_not_waited_for(served, monkeypatch):
 def test_idle_uploads_are_forgotten_though_nobody_asks(editor_setup, monkeypatch):
     monkeypatch.setattr(routes, "FORGET_SECONDS", 0.05)
     store = UploadStore(idle=0.2)
-    store.add("s", editing.read_face(editor_setup.data, 0).map, b"")
+    store.add("s", "own", editing.read_face(editor_setup.data, 0).map)
     with server.serving(editor_setup, store):
         end = time.monotonic() + 20
         while store.entries and time.monotonic() < end:
