@@ -55,9 +55,10 @@ def are_checksums(value: object) -> bool:
 
 EDIT = {"face": is_name, "map": is_name_or_none, "grid": str, "colors": are_colors, "identity": is_name_or_none}
 EDIT |= {"keep": bool}
-"""What the page sends, of which a file has all (files.fault)."""
+"""What the page sends of an edit (files.fault)."""
 FILE = {"format": int, "run": {"script": str, "name": str, "step": int, "weights": str}, "size": prepared.is_size}
 FILE |= {"checksums": are_checksums, "parser?": str, **EDIT}
+"""What a file holds."""
 
 
 class Place(NamedTuple):

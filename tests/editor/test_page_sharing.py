@@ -26,7 +26,7 @@ from editor.browsing import (
     wait_for_words,
     wait_until,
 )
-from facegan.editor import editing
+from facegan.editor import edit_files, editing
 from outcomes import refusal
 
 JSON = "application/json"
@@ -57,6 +57,13 @@ def test_an_edit_opens_elsewhere_and_paints_the_same_also_from_the_command_line(
         seen, doc = result(page), state(page)["doc"]
         content, name = download(page, "Download edit")
         assert name == f"face_{FACE}_edit.json"
+        page.keyboard.press("Escape")
+        page.keyboard.press("s")
+        page.locator("#strip li").wait_for()
+        (saved,) = page.evaluate(
+            "JSON.parse(localStorage[Object.keys(localStorage).find(name => name.endsWith(':saved'))])"
+        )
+        assert saved.items() >= {key: json.loads(content)[key] for key in edit_files.EDIT}.items()  # one format
     with opened(browser, served) as other:
         take(other, "photo, to edit it", 3)
         wait_for_face(other, "3")

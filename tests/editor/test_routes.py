@@ -100,7 +100,7 @@ def test_uploads_are_refused_with_a_sentence_and_do_not_stay(served, monkeypatch
         names.add(json.loads(answer.content)["name"])
         assert ask(served, "/").status == ask(served, "/editor/about").status == 200
     sizes.append(resident())
-    assert len(names) == 50
+    assert len(names) == 1  # of the same content, which each session has for itself
     assert len(served.store.entries) == 6
     assert sizes[1] - sizes[0] < 30e6
     assert sizes[2] - sizes[1] < 30e6
