@@ -4,6 +4,7 @@
     python edit.py --run runs/pix2pix_v2 --data data/celeba --sample 12
     python edit.py --sample 12 --borrow hair:57 --color hair=#8a3b1f --out edited.png      # without a browser
     python edit.py --photo me.jpg --borrow map:3 --out me_as_3.png --save-map map.png --save-sample me.npz
+    python edit.py --edit face_12_edit.json --out edited.png  # an edit that the page gave as a file
 
 The page needs `pip install -r requirements-edit.txt`. The same edits from Python: facegan/editor/editing.py, with
 paint() or painter() from here.
@@ -13,10 +14,11 @@ from facegan import devices  # first: it sets TensorFlow's environment
 
 # isort: split
 import functools
+import hashlib
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -26,9 +28,10 @@ import tensorflow as tf
 import export
 from face_recognition import face_recognition
 from facegan import align, cli, files, parsers, pictures, pipeline, precision, prepared, regions, run_folder
-from facegan.editor import editing, pasting, uploads
+from facegan.editor import edit_files, editing, pasting, uploads
 from facegan.editor.answers import Setup
-from facegan.editor.editing import Edit, Face
+from facegan.editor.editing import Edit, Face, FaceMap
+from facegan.editor.upload_store import name_of
 from facegan.errors import BadInput, printable
 from facegan.quiet import quiet
 
@@ -62,6 +65,9 @@ class Args:
     """REGION=#rrggbb, after everything that was borrowed"""
     keep: bool = True
     """keep the rest of the photograph: only the edit and what is near it are painted"""
+    edit: Path | None = None
+    """an edit that the page gave as a file; --out becomes what the page showed, to the pixel. If your own pictures are
+    in it, name the photograph with --photo, the map with --label-map"""
     out: Path | None = None
     """write the result here, a .png or .jpg, and open no page"""
     save_map: Path | None = None
@@ -185,6 +191,60 @@ def own_photo(args: Args, content: bytes, name: str, aligned: bool) -> tuple[Fac
     return Face(image, face_map, colors, numbers, original), "; ".join(filter(None, (note, blind)))
 
 
+# --- an edit's file ---------------------------------------------------------------------------------------------------
+
+
+def place_of(args: Args, run: export.Run) -> edit_files.Place:
+    """What edits are painted with here, as their files have it."""
+    digest = hashlib.sha256()
+    for weight in run.generator.weights:
+        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    about = {"script": f"{run.script.__name__}.py", "name": run.args.run.resolve().name, "step": run.step}
+    return edit_files.Place(about | {"weights": digest.hexdigest()}, run.args.size, args.data, args.parser)
+
+
+def paint_file(args: Args) -> None:
+    """Write what the page shows of --edit. Raises BadInput where that cannot be painted here."""
+    record = edit_files.read(args.edit)
+    run = restore(args)
+    edit_files.check(record, place_of(args, run), args.edit)
+    edit = edit_files.read_edit(record, sources(args, record), run.args.size)
+    generated = painter(run)(edit)  # as the page does: paint() may differ in the last bit of a colour
+    write(replace(args, keep=record["keep"]), edit, generated, text_of(run))
+
+
+def sources(args: Args, record: dict) -> dict[str, Face | FaceMap]:
+    """The faces and maps of which --edit is made, by name. Raises BadInput unless --photo and --label-map are those
+    that it uses."""
+    names = edit_files.names(record)
+    by_name = {name: face_at(args, name, f"--edit {args.edit}") for name in names if name.isdigit()}
+    if args.photo:
+        content = uploads.read(args.photo)
+        cuts = {name_of("photo", content, aligned): aligned for aligned in (False, True)}
+        name = used_name(args, "--photo", args.photo, set(cuts), names)
+        by_name[name], _ = own_photo(args, content, str(args.photo), cuts[name])
+    if args.label_map:
+        content = uploads.read(args.label_map)
+        name = used_name(args, "--label-map", args.label_map, {name_of("map", content)}, names)
+        by_name[name] = own_map(args, uploads.label_map(content, str(args.label_map)))
+    if missing := set(names) - set(by_name):
+        raise BadInput(
+            f"{args.edit} uses {len(missing)} of your own pictures, which are not in it: name the file that was "
+            "uploaded, unchanged, with --photo, or with --label-map if it is a map."
+        )
+    return by_name
+
+
+def used_name(args: Args, flag: str, path: Path, candidates: set[str], names: list[str]) -> str:
+    """Which of the names that a picture of one's own can have --edit uses. Raises BadInput when it uses none."""
+    for name in candidates & set(names):
+        return name
+    raise BadInput(
+        f"{flag} {path} is no picture that {args.edit} uses: name the file that was uploaded, unchanged, or leave it "
+        "out."
+    )
+
+
 # --- without a browser ------------------------------------------------------------------------------------------------
 
 
@@ -256,8 +316,7 @@ def page_setup(args: Args, run: export.Run) -> Setup:
     if args.sample is not None:
         face_at(args, str(args.sample), "--sample")
     return Setup(
-        data=args.data,
-        size=run.args.size,
+        place=place_of(args, run),
         first=args.sample,
         title=f"{printable(args.run)}, step {run.step}",
         text=text_of(run),
@@ -284,6 +343,12 @@ def serve(args: Args) -> None:
 
 
 def check_flags(args: Args) -> None:
+    if args.edit:
+        others = {"--sample": args.sample is not None, "--borrow": args.borrow, "--color": args.color}
+        others |= {"--no-keep": not args.keep, "--aligned": args.aligned}
+        for flag, is_given in others.items():
+            if is_given:
+                raise BadInput(f"--edit {args.edit} holds the whole edit: leave out {flag}.")
     if args.out and args.out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise BadInput(f"--out {args.out}: the result is a .png or a .jpg.")
     if args.save_map and args.save_map.suffix.lower() != ".png":
@@ -291,16 +356,17 @@ def check_flags(args: Args) -> None:
     if args.save_sample and args.save_sample.suffix != ".npz":
         raise BadInput(f"--save-sample {args.save_sample}: the edited face is an .npz.")
     alone = [args.photo, args.label_map, args.borrow, args.color, args.save_map, args.save_sample, args.aligned]
-    alone += [args.square]
+    alone += [args.square, args.edit]
     if not args.out and (any(alone) or not args.keep):
         raise BadInput("say where the result goes, --out edited.png; without it a page opens, which does all this.")
     if (args.aligned or args.square) and not args.photo:
         flag = "--aligned says how --photo PICTURE is cut" if args.aligned else "--square is cut from --photo PICTURE"
         raise BadInput(f"{flag}: name one.")
-    paths = [path for path in (args.photo, args.label_map, args.out, args.save_map, args.save_sample) if path]
+    inputs, outputs = (args.edit, args.photo, args.label_map), (args.out, args.save_map, args.save_sample)
+    paths = [path for path in inputs + outputs if path]
     if args.out and len({path.resolve() for path in paths}) < len(paths):
         raise BadInput(f"{args.out} or another file is named twice, and would be written over: give each its own name.")
-    for path in (args.out, args.save_map, args.save_sample):
+    for path in outputs:
         if path and not path.parent.is_dir():
             raise BadInput(f"no folder {path.parent}: make it, or name another file.")
 
@@ -311,6 +377,8 @@ def main() -> None:
     with devices.errors_as_sentences():
         if not args.out:
             return serve(args)
+        if args.edit:
+            return paint_file(args)
         edit = edit_by_flags(args)
         run = restore(args)
         write(args, edit, paint(run, edit), text_of(run))

@@ -54,7 +54,7 @@ from facegan import (
     results,
     run_folder,
 )  # fmt: skip
-from facegan.editor import editing, routes, uploads, wire
+from facegan.editor import edit_files, editing, routes, uploads, wire
 from facegan.editor.answers import Answers, Setup
 from facegan.editor.upload_store import UploadStore
 from facegan.errors import BadInput, brief
@@ -238,6 +238,7 @@ def editor_readers(of: Folders) -> dict[str, Reader]:
     """What a page sends to the editor."""
     k, session = prepared.sample_indices(of.data)[0], "s" * 32
     edit, photo, label_map = (of.place / name for name in ("edit.json", "upload.jpg", "upload.png"))
+    edit_file = of.place / "edit_file.json"
     face, grid = editing.read_face(of.data, k), np.full((SIZE, SIZE), editing.UNPAINTED, np.uint8)
     message = dict(face=str(k), map=None, grid=wire.pack(grid), colors=["#804020"] * 7, identity=str(k), keep=True)
     edit.write_text(json.dumps(message))
@@ -248,14 +249,21 @@ def editor_readers(of: Folders) -> dict[str, Reader]:
         uploads.photo(content, name, aligned)
         return face, ""
 
-    setup = Setup(of.data, SIZE, None, "", None, lambda edit: edit.face.image / 255, own_photo, own_map)
+    run = {"script": "pix2pix.py", "name": "run", "step": 1, "weights": "0"}
+    place = edit_files.Place(run, SIZE, of.data, of.parser)
+    setup = Setup(place, None, "", None, lambda edit: edit.face.image / 255, own_photo, own_map)
     answers = Answers(setup, UploadStore())
+    edit_file.write_text(edit_files.text_of(message, {str(k): face}, place))
 
     def upload(kind: str, path: Path):
         answers.upload(session, kind, path.read_bytes(), path.name, True)
 
+    def open_edit():
+        answers.open(session, edit_file.read_bytes(), edit_file.name)
+
     return {
         "editor: an edit": Reader(edit, lambda: answers.paint(session, routes.edit_of(edit.read_bytes()))),
+        "editor: an edit's file": Reader(edit_file, open_edit),
         "editor: a photograph": Reader(photo, lambda: upload("photo", photo)),
         "editor: a map": Reader(label_map, lambda: upload("map", label_map)),
     }

@@ -246,7 +246,12 @@ def sha256(path: Path) -> str:
 def read_json(path: Path, remedy: str = BRING_BACK, schema: dict | None = None) -> dict:
     """A .json file that holds an object as the schema says, which fault() explains. Raises BadInput, which ends in the
     remedy, when it does not."""
-    text, reason = read_text(path, remedy), ""
+    return parse_json(read_text(path, remedy), path, remedy, schema)
+
+
+def parse_json(text: str, name: Path | str, remedy: str, schema: dict | None = None) -> dict:
+    """read_json() of a text that a sentence calls by a name."""
+    reason = ""
     try:
         content = json.loads(text)
     except RecursionError:
@@ -254,7 +259,7 @@ def read_json(path: Path, remedy: str = BRING_BACK, schema: dict | None = None) 
     except ValueError as error:
         reason = brief(error)
     if reason := reason or fault(content, schema or {}):
-        raise BadInput(f"{path} is damaged ({reason}): {remedy}")
+        raise BadInput(f"{name} is damaged ({reason}): {remedy}")
     return content
 
 
@@ -296,11 +301,18 @@ def read_text(path: Path, remedy: str, largest: int = LARGEST) -> str:
     """A text file, without the byte order mark that some editors put before it. Raises BadInput, which ends in the
     remedy, when it is missing or not UTF-8."""
     try:
-        return read_bytes(path, largest).decode("utf-8-sig")
+        content = read_bytes(path, largest)
     except FileNotFoundError:
         raise BadInput(f"{path} is missing: {remedy}") from None
+    return decode(content, path, remedy)
+
+
+def decode(content: bytes, name: Path | str, remedy: str) -> str:
+    """read_text() of bytes that a sentence calls by a name."""
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is damaged (byte {error.start} is not UTF-8 text): {remedy}") from None
+        raise BadInput(f"{name} is damaged (byte {error.start} is not UTF-8 text): {remedy}") from None
 
 
 def read_csv(path: Path, columns: Sequence[str], remedy: str) -> list[list[str]]:

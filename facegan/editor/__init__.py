@@ -5,6 +5,7 @@ routes.py        what can be asked of the server, how large and how slow it may 
 turns.py         who is served when many ask
 guard.py         whose requests are answered, and what the browser is told not to do
 answers.py       what the server answers for an edit, an upload, a face; no HTTP
+edit_files.py    an edit as a small file, and whether another machine would paint the same of it
 upload_store.py  what was uploaded, in memory, by session
 wire.py          grids as text, pictures as files
 uploads.py       pictures that somebody hands in: limits, photographs, label maps

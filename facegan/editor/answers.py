@@ -14,16 +14,17 @@ import secrets
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from facegan import pictures, prepared
-from facegan.editor import editing, pasting, uploads, wire
+from facegan import files, pictures, prepared
+from facegan.editor import edit_files, editing, pasting, uploads, wire
+from facegan.editor.edit_files import Place, face_of, map_of
 from facegan.editor.editing import Edit, Face, FaceMap
-from facegan.editor.upload_store import UploadStore
+from facegan.editor.upload_store import Gone, UploadStore, name_of
 from facegan.errors import BadInput
 from facegan.regions import LABEL_REGION, REGIONS
 
@@ -33,17 +34,15 @@ PAGE = 24
 """Faces on a page of the gallery."""
 ONE_PHOTOGRAPH = threading.Lock()
 """A whole photograph takes some hundred megabytes while an edit is put into it: one at a time."""
-DOWNLOADS = ("result", "photograph", "map", "colors", "sample")
+DOWNLOADS = ("result", "photograph", "map", "colors", "sample", "edit")
 
 
 @dataclass(frozen=True)
 class Setup:
     """What the editor works with; edit.py fills it."""
 
-    data: Path
-    """prepared folder"""
-    size: int
-    """working size S"""
+    place: Place
+    """what paints: the run, its size S, the prepared folder, the parser"""
     first: int | None
     """the face to open with; None: the one that this browser had open last"""
     title: str
@@ -57,6 +56,14 @@ class Setup:
     """ids (512, 512) -> map"""
     missing_parser: Callable[[], str] = lambda: ""
     """why photographs cannot be taken and what to do, in a sentence; "" where they can"""
+
+    @property
+    def data(self) -> Path:
+        return self.place.data
+
+    @property
+    def size(self) -> int:
+        return self.place.size
 
 
 class Answers:
@@ -85,6 +92,7 @@ class Answers:
             "names": editing.NAMES,
             "palette": PALETTE,
             "maxBytes": uploads.MAX_BYTES,
+            "maxEdit": edit_files.MAX_BYTES,
             "missingParser": self.setup.missing_parser(),
         }
 
@@ -124,10 +132,7 @@ class Answers:
         return self.store.get(session, name)
 
     def face(self, session: str, name: str) -> Face:
-        face = self.face_or_map(session, name)
-        if not isinstance(face, Face):
-            raise BadInput("that is a map alone: it has no photograph.")
-        return face
+        return face_of(self.face_or_map(session, name))
 
     def face_map(self, session: str, name: str) -> FaceMap:
         return map_of(self.face_or_map(session, name))
@@ -148,23 +153,30 @@ class Answers:
     def edit(self, session: str, message: dict) -> Edit:
         """The edit of a message. Raises BadInput for anything else."""
         try:
-            return self.read_edit(session, message)
+            return edit_files.read_edit(message, self.sources(session, message), self.setup.size)
         except BadInput:
             raise
         except (LookupError, TypeError, ValueError, AttributeError):
             raise BadInput("the page sent something that is not an edit: reload it.") from None
 
-    def read_edit(self, session: str, message: dict) -> Edit:
-        edit = editing.begin(self.face(session, message["face"]))
-        if message["map"] is not None:
-            edit = replace(edit, map=self.face_map(session, message["map"]))
-        edit = replace(edit, grid=wire.unpack(message["grid"], self.setup.size))
-        for region, color in zip(REGIONS, message["colors"], strict=True):
-            if color is not None:
-                edit = editing.recolor(edit, region, editing.parse_color(color))
-        if message["identity"] is not None:
-            edit = editing.borrow_identity(edit, self.face(session, message["identity"]))
-        return edit
+    def sources(self, session: str, message: dict) -> dict[str, Face | FaceMap]:
+        """The faces and maps of which an edit is made, by name."""
+        return {name: self.face_or_map(session, name) for name in edit_files.names(message)}
+
+    def open(self, session: str, content: bytes, name: str) -> dict:
+        """The edit in a file, as the page sends and keeps edits. Raises BadInput where this server would paint another
+        picture of it than the one that was seen when it was written."""
+        record = edit_files.parse(files.decode(content, name, edit_files.AGAIN), name)
+        edit_files.check(record, self.setup.place, name)
+        message = {key: record[key] for key in edit_files.EDIT}
+        try:
+            self.edit(session, message)
+        except Gone:
+            raise BadInput(
+                f"{name} uses a picture of your own, which is not in it: upload that here, unchanged and ticked as cut "
+                "already or not, as it was then; then open the file again."
+            ) from None
+        return message
 
     def paint(self, session: str, message: dict) -> np.ndarray:
         """The result of an edit, (S, S, 3) uint8."""
@@ -199,7 +211,9 @@ class Answers:
             upload, note = self.setup.own_photo(content, name, aligned)
         else:
             upload, note = self.setup.own_map(uploads.label_map(content, name)), ""
-        return {"name": self.store.add(session, upload, kind.encode() + bytes([aligned]) + content), "note": note}
+        own = name_of(kind, content, aligned and kind == "photo")
+        self.store.add(session, own, upload)
+        return {"name": own, "note": note}
 
     def download(self, session: str, what: str, message: dict) -> tuple[bytes, str]:
         """A file, one of DOWNLOADS, and its name."""
@@ -208,6 +222,9 @@ class Answers:
             return pictures.encode(editing.full_labels(editing.labels(edit)), "PNG"), f"{stem}_map.png"
         if what == "colors":
             return pictures.encode(editing.colored(edit), "PNG"), f"{stem}_map_colors.png"
+        if what == "edit":
+            complete, sources = message | {"keep": keeps(message)}, self.sources(session, message)
+            return edit_files.text_of(complete, sources, self.setup.place).encode(), f"{stem}_edit.json"
         if what == "photograph":
             with ONE_PHOTOGRAPH:
                 return self.paste(session, message), f"{stem}_photograph.png"
@@ -227,7 +244,3 @@ def small_jpeg(face: Face) -> bytes:
     """A face as the gallery shows it."""
     small = Image.fromarray(face.image).resize((96, 96), Image.Resampling.BOX)
     return pictures.encode(np.asarray(small), "JPEG", quality=85)
-
-
-def map_of(source: Face | FaceMap) -> FaceMap:
-    return source.map if isinstance(source, Face) else source

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from facegan.editor import uploads, wire
 from facegan.editor.answers import DOWNLOADS, Answers, Setup
+from facegan.editor.edit_files import MAX_BYTES as MAX_EDIT
 from facegan.editor.guard import Guard
 from facegan.editor.turns import Busy, Room, Turns
 from facegan.editor.upload_store import Gone, UploadStore
@@ -26,8 +27,6 @@ from facegan.errors import BadInput
 
 PAGE_FILES = Path(__file__).parent / "page"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-MAX_EDIT = 3_000_000
-"""Bytes of an edit: a grid of 512 x 512 in which no pixel is like its neighbour takes 1.1 MB."""
 EDIT_SECONDS, UPLOAD_SECONDS = 30, 120
 """How long an edit and an upload may take to come."""
 EDIT_BYTES, UPLOAD_BYTES = 100_000_000, 100_000_000
@@ -62,6 +61,12 @@ def session_of(request: Request) -> str:
     return session
 
 
+def file_name_of(request: Request) -> str:
+    """How a sentence calls the file that a request brings: its name, without what a page or a terminal would not
+    show as it is."""
+    return re.sub(r"[^\w .()-]", "_", Path(request.query_params.get("name", "")).name)[:80] or "the file"
+
+
 def number_of(text: str) -> int:
     """A face's number as a request gives it. Raises BadInput; not all digits are a number to Python, nor are 5,000."""
     if not re.fullmatch(r"-?[0-9]{1,9}", text):
@@ -93,6 +98,7 @@ class Routes:
             Route("/editor/paint", self.paint, methods=["POST"]),
             Route("/editor/borrow", self.borrow, methods=["POST"]),
             Route("/editor/upload/{kind}", self.upload, methods=["POST"]),
+            Route("/editor/open", self.open, methods=["POST"]),
             Route("/editor/download/{what}", self.download, methods=["POST"]),
         ]
 
@@ -141,12 +147,18 @@ class Routes:
         session, kind = session_of(request), request.path_params["kind"]
         if kind not in ("photo", "map"):
             raise BadInput(f"cannot upload a {kind}.")
-        name = re.sub(r"[^\w .()-]", "_", Path(request.query_params.get("name", "")).name)[:80] or "the file"
+        name = file_name_of(request)
         aligned = request.query_params.get("aligned") == "true"
         body = self.upload_room.body(request, uploads.MAX_BYTES, UPLOAD_SECONDS, name)
         async with body as content, self.upload_turns.turn(session):
             answer = await run_in_threadpool(self.answers.upload, session, kind, content, name, aligned)
         return JSONResponse(answer)
+
+    async def open(self, request: Request) -> Response:
+        session, name = session_of(request), file_name_of(request)
+        body = self.edit_room.body(request, MAX_EDIT, EDIT_SECONDS, name)
+        async with body as content, self.edit_turns.turn(session):
+            return JSONResponse(await run_in_threadpool(self.answers.open, session, content, name))
 
     async def download(self, request: Request) -> Response:
         what = request.path_params["what"]

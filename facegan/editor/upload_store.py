@@ -14,6 +14,13 @@ class Gone(BadInput):
     """An upload that this session does not have, or has no longer."""
 
 
+def name_of(kind: str, content: bytes, aligned: bool = False) -> str:
+    """The name of an upload, which begins with own-: the same content has the same everywhere, so that an edit goes on
+    when its photograph is uploaded again. kind: photo or map; aligned: of a photograph, that it is cut already."""
+    digest = hashlib.sha256(kind.encode() + bytes([aligned]) + content)
+    return f"own-{digest.hexdigest()[:24]}"
+
+
 class UploadStore:
     """Faces and maps by session and name. What was used last stays, up to a number and a size, until it lies idle.
 
@@ -29,10 +36,8 @@ class UploadStore:
         self.entries: OrderedDict[tuple[str, str], tuple[Face | FaceMap, float]] = OrderedDict()  # least used first
         self.lock = threading.Lock()
 
-    def add(self, session: str, upload: Face | FaceMap, content: bytes) -> str:
-        """Keep a face or a map for a session; the name to get it by. The same content has the same name there, so that
-        an edit goes on when its photograph is uploaded again."""
-        name = f"own-{hashlib.sha256(session.encode() + content).hexdigest()[:24]}"
+    def add(self, session: str, name: str, upload: Face | FaceMap) -> None:
+        """Keep a face or a map for a session, which alone can get it by its name."""
         with self.lock:
             self.entries.pop((session, name), None)
             self.entries[session, name] = upload, self.clock()
@@ -43,7 +48,6 @@ class UploadStore:
                 del self.entries[of_session.pop(0)]
             while len(self.entries) > self.most or self.bytes() > self.most_bytes:
                 self.entries.popitem(last=False)
-        return name
 
     def get(self, session: str, name: str) -> Face | FaceMap:
         """Raises Gone."""

@@ -142,6 +142,30 @@ def take(page, what: str, k: int) -> None:
     page.locator("#faces").get_by_role("button", name=f"face {k}", exact=True).click()
 
 
+HAND_IN = """
+([event, files]) => {
+  const transfer = new DataTransfer();
+  for (const [name, type, text] of files) {
+    transfer.items.add(new File([Uint8Array.from(atob(text), c => c.charCodeAt(0))], name, {type}));
+  }
+  const options = {bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer};
+  const given = event === "drop" ? new DragEvent(event, options) : new ClipboardEvent(event, options);
+  return document.querySelector("main").dispatchEvent(given);
+}"""
+
+
+def hand_in(page, event: str, *files: tuple[str, str, bytes]) -> bool:
+    """Drop or paste files, each its name, type and content; whether the event is left to the browser too."""
+    texts = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
+    return page.evaluate(HAND_IN, [event, texts])
+
+
+def photo_file(raw, k: int) -> dict:
+    """Photograph k of the raw folder, for a field that takes files."""
+    content = (raw / "CelebA-HQ-img" / f"{k}.jpg").read_bytes()
+    return {"name": f"me {k}.jpg", "mimeType": "image/jpeg", "buffer": content}
+
+
 def hold_answer(page, path: str, action: Callable[[], None]) -> Callable[[], None]:
     """Do an action whose answer waits until the returned function is called."""
     held = []

@@ -1,20 +1,20 @@
 """Files on the page: what is uploaded, and what is downloaded."""
 
-import base64
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import edit as script
 from editor.asking import FACE, S, as_png, decoded
 from editor.browsing import (
     GONE,
     REFUSED,
     alert,
     edit_of,
+    hand_in,
     opened,
+    photo_file,
     ready,
     result,
     settle,
@@ -29,24 +29,6 @@ from editor.browsing import (
 from facegan import prepared
 from facegan.editor import editing
 from facegan.regions import LABEL_REGION
-
-
-@pytest.fixture
-def true_maps(monkeypatch, raw):
-    """Photographs are parsed by looking up the map of face 1 of the raw folder."""
-    true = np.asarray(Image.open(raw / "CelebAMaskHQ-mask" / "1.png"))
-    monkeypatch.setattr(script, "parser", lambda args: type("Net", (), {"input_shape": (None, S, S, 3)}))
-    monkeypatch.setattr(script, "missing_parser", lambda args: "")
-    monkeypatch.setattr(script.parsers, "label_map", lambda network, photo: true)
-    return true
-
-
-def photo_file(raw, k: int) -> dict:
-    return {
-        "name": f"me {k}.jpg",
-        "mimeType": "image/jpeg",
-        "buffer": (raw / "CelebA-HQ-img" / f"{k}.jpg").read_bytes(),
-    }
 
 
 @pytest.mark.parametrize("page", [(REFUSED,)], indirect=True)
@@ -155,35 +137,19 @@ def test_own_photographs_enter_the_gallery_to_be_opened_and_borrowed_from(browse
         assert other.locator("#yours").is_hidden()
 
 
-HAND_IN = """
-([event, files]) => {
-  const transfer = new DataTransfer();
-  for (const [name, type, text] of files) {
-    transfer.items.add(new File([Uint8Array.from(atob(text), c => c.charCodeAt(0))], name, {type}));
-  }
-  const options = {bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer};
-  const given = event === "drop" ? new DragEvent(event, options) : new ClipboardEvent(event, options);
-  return document.querySelector("main").dispatchEvent(given);
-}"""
-
-
 @pytest.mark.parametrize("event", ["drop", "paste"])
 def test_a_photograph_is_dropped_or_pasted(browser, served, raw, true_maps, prepared_64, event):
-    def hand_in(*files: tuple[str, str, bytes]) -> bool:
-        texts = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
-        return page.evaluate(HAND_IN, [event, texts])
-
     photo = ("me.jpg", "image/jpeg", (raw / "CelebA-HQ-img" / "1.jpg").read_bytes())
     with opened(browser, served) as page:
         for files, said in (
-            ([], "That is no picture"), ([photo, photo], "Those are 2 files: drop or paste one photograph."),
+            ([], "That is no file"), ([photo, photo], "Those are 2 files: drop or paste one."),
             ([("notes.txt", "text/plain", b"x")], "notes.txt is no picture by its name"),
         ):  # fmt: skip
-            hand_in(*files)
+            hand_in(page, event, *files)
             wait_for_alert(page, said)
             assert state(page)["face"] == str(FACE)
         page.get_by_label("it is cut as CelebA-HQ's photos already").check()
-        is_left_to_the_browser = hand_in(photo)
+        is_left_to_the_browser = hand_in(page, event, photo)
         wait_for_words(page, "Your photo: paint on its map, or borrow from another face.")
         assert is_left_to_the_browser is (event == "paste")
         assert alert(page) == ""
@@ -191,6 +157,6 @@ def test_a_photograph_is_dropped_or_pasted(browser, served, raw, true_maps, prep
 
 
 def test_a_dropped_photograph_without_a_parser_is_told_what_to_run(page):
-    page.evaluate(HAND_IN, ["drop", [["me.jpg", "image/jpeg", "eA=="]]])
+    hand_in(page, "drop", ("me.jpg", "image/jpeg", b"x"))
     wait_for_alert(page, "Not yet: a photograph must be parsed")
     assert "python parse_face.py --train" in alert(page)

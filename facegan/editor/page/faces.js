@@ -8,14 +8,14 @@ import {
 import {at} from "./elements.js";
 import {stopPan} from "./pointer.js";
 import {showOriginal} from "./result.js";
-import {askFace, askMapIfThere, askRegion, toBitmap} from "./server.js";
+import {askFace, askMapIfThere, askRegion, photoOf} from "./server.js";
 import {beginLine, editOf, hasOverwritten, takeHistory} from "./storage.js";
 import {showPhoto} from "./surface.js";
 
 export async function open(name) {  // whether it is open: something newer may have been done meanwhile
   const isNewest = takeTurn(), face = await askFace(name);
   if (!face.photo) throw new Error("That is a map alone: it has no photograph.");
-  const picture = await toBitmap(new Blob([Uint8Array.from(atob(face.photo), c => c.charCodeAt(0))]));
+  const picture = await photoOf(face);
   const kept = editOf(name), map = kept && kept.map ? await askMapIfThere(kept.map) : null;
   const history = takeHistory(name, kept), maps = history ? await askMaps([...history.earlier, ...history.later]) : {};
   if (!isNewest()) return false;

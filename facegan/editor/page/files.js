@@ -1,4 +1,5 @@
-// Files that come and go: one's own photograph or label map, chosen, dropped or pasted, and what is downloaded.
+// Files that come and go: one's own photograph or label map, or an edit, chosen, dropped or pasted; and what is
+// downloaded.
 
 import {about} from "./about.js";
 import {takeTurn} from "./changes.js";
@@ -6,6 +7,7 @@ import {face, needFace, request} from "./edit.js";
 import {at, make, say, tellFailure} from "./elements.js";
 import {open, takeOwnMap} from "./faces.js";
 import {showOwnFaces} from "./gallery.js";
+import {restoreSaved} from "./saved.js";
 import {ask, askFace} from "./server.js";
 
 export function listenToFiles() {
@@ -13,6 +15,7 @@ export function listenToFiles() {
   if (!takesPhotos()) at("own-photo-hint").textContent = "Not yet: " + about.missingParser + " Then reload this page.";
   at("own-photo").addEventListener("change", tellFailure(event => takeChosen(event.target, "photo")));
   at("own-map").addEventListener("change", tellFailure(event => takeChosen(event.target, "map")));
+  at("own-edit").addEventListener("change", tellFailure(event => takeChosen(event.target, "edit")));
   listenToDrops();
   for (const button of document.querySelectorAll("button[data-download]")) {
     button.addEventListener("click", tellFailure(() => face && download(button.dataset.download)));
@@ -28,19 +31,21 @@ function listenToDrops() {  // a drop on a field, and a paste into one, is the f
   document.addEventListener("drop", tellFailure(event => {
     if (isField(event.target)) return;
     event.preventDefault();  // the browser would open the file in place of the page
-    return takePhoto(event.dataTransfer.files);
+    return takeDropped(event.dataTransfer.files);
   }));
   document.addEventListener("paste", tellFailure(event => {
-    if (!isField(event.target)) return takePhoto(event.clipboardData.files);
+    if (!isField(event.target)) return takeDropped(event.clipboardData.files);
   }));
 }
 
-function takePhoto(files) {
-  if (!files.length) throw new Error("That is no picture: drop or paste a photograph, JPEG, PNG or WebP.");
-  if (files.length > 1) throw new Error("Those are " + files.length + " files: drop or paste one photograph.");
-  if (!files[0].type.startsWith("image/")) {
-    throw new Error(files[0].name + " is no picture by its name: drop or paste a photograph, JPEG, PNG or WebP.");
-  }
+const TAKEN = "drop or paste a photograph, JPEG, PNG or WebP, or the .json of an edit.";
+
+function takeDropped(files) {
+  at("comparison").close();  // it would cover what the page says
+  if (!files.length) throw new Error("That is no file: " + TAKEN);
+  if (files.length > 1) throw new Error("Those are " + files.length + " files: drop or paste one.");
+  if (/\.json$/i.test(files[0].name)) return takeFile(files[0], "edit");
+  if (!files[0].type.startsWith("image/")) throw new Error(files[0].name + " is no picture by its name: " + TAKEN);
   if (!takesPhotos()) throw new Error("Not yet: " + about.missingParser);
   return takeFile(files[0], "photo");
 }
@@ -53,18 +58,31 @@ async function takeChosen(input, kind) {
 
 async function takeFile(file, kind) {
   if (kind === "map") needFace();
-  if (file.size > about.maxBytes) {
-    throw new Error(file.name + " is larger than " + about.maxBytes / 1e6 + " MB: save it smaller.");
-  }
+  checkBytes(file, kind);
   say("Reading " + file.name + " ...");
   try {
-    await upload(file, kind);
+    await (kind === "edit" ? openEdit(file) : upload(file, kind));
   } catch (error) { say("Not taken."); throw error; }
+}
+
+function checkBytes(file, kind) {
+  const isEdit = kind === "edit", most = isEdit ? about.maxEdit : about.maxBytes;
+  const remedy = isEdit ? "choose the .json that this page gave." : "save it smaller.";
+  if (file.size > most) throw new Error(file.name + " is larger than " + most / 1e6 + " MB: " + remedy);
+}
+
+const nameIn = file => "?name=" + encodeURIComponent(file.name);
+
+async function openEdit(file) {
+  const isNewest = takeTurn(), late = file.name + " came after you had gone on: open it again.";
+  const edit = await (await ask("open" + nameIn(file), file, "application/octet-stream")).json();
+  if (!isNewest() || !await restoreSaved(edit)) throw new Error(late);
+  say("Opened " + file.name + ".");
 }
 
 async function upload(file, kind) {
   const isNewest = takeTurn(), late = file.name + " came after you had gone on: upload it again.";
-  const query = "?name=" + encodeURIComponent(file.name) + "&aligned=" + at("own-aligned").checked;
+  const query = nameIn(file) + "&aligned=" + at("own-aligned").checked;
   const {name, note} = await (await ask("upload/" + kind + query, file, "application/octet-stream")).json();
   if (kind === "photo") await showOwnFaces();
   if (!isNewest()) throw new Error(late);

@@ -23,7 +23,7 @@ export function listenToKeys() {
 }
 
 function press(event) {
-  if (!face || isWriting(event.target) || isPainting() || event.altKey) return;
+  if (!face || isWriting(event.target) || isPainting() || event.altKey || at("comparison").open) return;
   const lower = event.key.toLowerCase();  // Caps Lock turns z and Z around
   if (event.ctrlKey || event.metaKey) {
     const isRedo = lower === "y" || (lower === "z" && event.shiftKey);

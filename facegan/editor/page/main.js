@@ -1,8 +1,9 @@
-// Start the page. Imports run one way: this file; keyboard, palette, saved, files; gallery; faces; pointer; changes;
-// controls, result; surface; brush; edit; server; storage; grid, about, elements.
+// Start the page. Imports run one way: this file; keyboard, palette, files, compare; saved; gallery; faces; pointer;
+// changes; controls, result; surface; brush; edit; server; storage; grid, about, elements.
 
 import {about, setAbout} from "./about.js";
 import {change, keepRest, redoStep, undoStep} from "./changes.js";
+import {prepareComparison} from "./compare.js";
 import {setRegion, setSize, setTool} from "./controls.js";
 import {doc, face, history, shown, startOver} from "./edit.js";
 import {at, tellFailure, warn} from "./elements.js";
@@ -33,6 +34,7 @@ async function start() {
   setRegion(4);
   setSize(Math.max(4, about.size / 20));
   prepareStrip();
+  prepareComparison();
   addEventListener("pagehide", () => { if (face) keepHistory(history()); });
   showOwnFaces().catch(error => warn(error.message));
   await openFirst([about.first === null ? recall("last") : about.first, about.any].filter(name => name !== null));

@@ -28,9 +28,11 @@ function drawStrip() {
   at("strip").replaceChildren(...savedEdits().map(stripItem));
 }
 
+export const timeOf = saved =>
+  new Date(saved.time).toLocaleString() + (saved.overwritten ? ", from another tab" : "");
+
 function stripItem(saved) {
-  const from = saved.overwritten ? ", from another tab" : "";
-  const title = nameOf(saved.face) + ", " + new Date(saved.time).toLocaleString() + from;
+  const title = nameOf(saved.face) + ", " + timeOf(saved);
   const words = make("span", {className: "no-picture"}, "edit from another tab");
   const picture = saved.picture ? make("img", {src: saved.picture, alt: ""}) : words;
   const back = makeButton({className: "restore", title, ariaLabel: "Restore the edit of " + title}, picture);
@@ -55,11 +57,12 @@ function forgetForNow(saved) {
   };
 }
 
-async function restoreSaved(saved) {
+export async function restoreSaved(saved) {  // whether it is: something newer may have been done meanwhile
   const isNewest = takeTurn(), map = saved.map ? await askFace(saved.map) : null;
-  if (!isNewest()) return;
-  if ((!face || saved.face !== face.name) && !await open(saved.face)) return;  // with its present edit, for undo
+  if (!isNewest()) return false;
+  if ((!face || saved.face !== face.name) && !await open(saved.face)) return false;  // with its edit, for undo
   change("Restored.", () => restore(saved, map));
   const kept = saved.keep !== false;
   if (kept !== keep) keepRest(kept);
+  return true;
 }

@@ -23,9 +23,12 @@ const markUnreachable = error => { error.unreachable = true; throw error; };
 // Whether it is about a face or a map that the server has no more.
 export const isGone = error => error.status === 400 || error.status === 410;
 
-export const toBitmap = blob => createImageBitmap(blob, {colorSpaceConversion: "none"});
+const toBitmap = blob => createImageBitmap(blob, {colorSpaceConversion: "none"});
 
 export const askPicture = async request => toBitmap(await (await ask("paint", request)).blob().catch(markUnreachable));
+
+// The photograph of a face that askFace() gave.
+export const photoOf = face => toBitmap(new Blob([Uint8Array.from(atob(face.photo), c => c.charCodeAt(0))]));
 
 export async function askFace(name) {  // {name, own: its regions}, and of a face, not a map alone: colors, has, photo
   const answer = await (await ask("show/" + encodeURIComponent(name), {})).json();

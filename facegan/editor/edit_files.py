@@ -1,0 +1,185 @@
+"""An edit as a small file: what the page sends to the server, and by what another machine knows that it would paint
+the same of it.
+
+format      1
+run         script, name and step, for a person; weights, their checksum, which decides
+size        working size S
+checksums   number of a face of the data folder -> of its photograph, masks and map
+parser      checksum of the parser, where a photograph of one's own is among the faces
+face        number of the face, or of a picture of one's own its checksum, upload_store.name_of(): it is not in the file
+map         whose map lies under what was painted, or null: the face's own
+identity    whose face ID it has, or null: the face's own
+grid        what was painted: wire.pack()
+colors      of each region, "#rrggbb" or null: the photograph's own
+keep        whether the rest of the photograph stays
+"""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from facegan import files, prepared
+from facegan.editor import editing, wire
+from facegan.editor.editing import Edit, Face, FaceMap
+from facegan.errors import BadInput, brief
+from facegan.regions import REGIONS
+
+FORMAT = 1
+MAX_BYTES = 3_000_000
+"""Bytes of an edit: a grid of 512 x 512 in which no pixel is like its neighbour takes 1.1 MB."""
+AGAIN = "download the edit again from the page, or bring the file back as it was."
+
+
+def is_name(value: object) -> bool:
+    """Whether a value names a face of the data folder or a picture of one's own."""
+    return isinstance(value, str) and bool(re.fullmatch(r"0|[1-9][0-9]{0,8}|own-[0-9a-f]{24}", value))
+
+
+def is_name_or_none(value: object) -> bool:
+    return value is None or is_name(value)
+
+
+def is_color_or_none(value: object) -> bool:
+    return value is None or (isinstance(value, str) and bool(re.fullmatch(r"#[0-9a-f]{6}", value)))
+
+
+def are_colors(value: object) -> bool:
+    return isinstance(value, list) and len(value) == len(REGIONS) and all(map(is_color_or_none, value))
+
+
+def are_checksums(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(checksum, str) for checksum in value.values())
+
+
+EDIT = {"face": is_name, "map": is_name_or_none, "grid": str, "colors": are_colors, "identity": is_name_or_none}
+EDIT |= {"keep": bool}
+"""What the page sends of an edit (files.fault)."""
+FILE = {"format": int, "run": {"script": str, "name": str, "step": int, "weights": str}, "size": prepared.is_size}
+FILE |= {"checksums": are_checksums, "parser?": str, **EDIT}
+"""What a file holds."""
+
+
+class Place(NamedTuple):
+    """What edits are painted with: a file opens where it is what its edit was made with."""
+
+    run: dict[str, str | int]
+    """script, name, step, weights, as in the file"""
+    size: int
+    data: Path
+    """prepared folder"""
+    parser: Path
+    """run of parse_face.py"""
+
+
+# --- write ------------------------------------------------------------------------------------------------------------
+
+
+def text_of(message: dict, sources: dict[str, Face | FaceMap], place: Place) -> str:
+    """The file of a page's edit; sources: of each of its names()."""
+    about = {"format": FORMAT, "run": place.run, "size": place.size}
+    about["checksums"] = {name: checksum(place.data, name) for name in names(message) if name.isdigit()}
+    if any(isinstance(source, Face) and source.original for source in sources.values()):
+        about["parser"] = parser_checksum(place.parser)
+    return json.dumps({**about, **{key: message.get(key) for key in EDIT}}, indent=1) + "\n"
+
+
+def names(message: dict) -> list[str]:
+    """The faces and maps of which an edit is made, once each."""
+    return list(dict.fromkeys(message[key] for key in ("face", "map", "identity") if message[key] is not None))
+
+
+def checksum(data: Path, name: str) -> str:
+    """Of a face of the data folder; "" where it has none of that number. Raises BadInput when it is damaged."""
+    path = data / "samples" / f"{name}.npz"
+    if not path.exists():
+        return ""
+    return "-".join(f"{crc:08x}" for crc in prepared.checksums(path, "Image", "Masks", "Labels"))
+
+
+def parser_checksum(run: Path) -> str:
+    """Of the parser in a run; "" where there is none."""
+    path = run / "parser.keras"
+    return files.sha256(path) if path.is_file() else ""
+
+
+# --- read -------------------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> dict:
+    """The content of an edit's file. Raises BadInput when it is missing, damaged, too large or of another format."""
+    return parse(files.read_text(path, "name the file of an edit, as the page gives it.", MAX_BYTES), path)
+
+
+def parse(text: str, name: Path | str) -> dict:
+    """read() of a text that a sentence calls by a name."""
+    record = files.parse_json(text, name, AGAIN, {"format": int})
+    if record["format"] != FORMAT:
+        raise BadInput(
+            f"{name} is of format {brief(record['format'])}, here {FORMAT} is read: open it with the version of this "
+            "project that wrote it."
+        )
+    reason = files.fault(record, FILE)
+    try:
+        reason or wire.unpack(record["grid"], record["size"])
+    except ValueError as error:
+        reason = f"grid: {brief(error)}"
+    if reason:
+        raise BadInput(f"{name} is damaged ({reason}): {AGAIN}")
+    return record
+
+
+def check(record: dict, place: Place, name: Path | str) -> None:
+    """Raise BadInput where an edit was made with another size, run, face or parser than there is: the picture would be
+    another one."""
+    if record["size"] != place.size:
+        raise BadInput(
+            f"{name} is of size {record['size']}, the run here paints {place.size}: start edit.py with the --run and "
+            "the --data that it was made with."
+        )
+    if record["run"]["weights"] != place.run["weights"]:
+        raise BadInput(
+            f"{name} was made with the run {in_words(record['run'])}, here it is {in_words(place.run)}, which paints "
+            "another picture: start edit.py with the --run that it was made with."
+        )
+    for face in names(record):
+        if face.isdigit() and record["checksums"].get(face, "") != (checksum(place.data, face) or None):
+            raise BadInput(
+                f"{name} was made with another face {face} than there is in {place.data}: start edit.py with the "
+                "--data that it was made with."
+            )
+    if "parser" in record and record["parser"] != parser_checksum(place.parser):
+        raise BadInput(
+            f"{name} has a photograph of your own in it, whose map another parser drew than that in {place.parser}: "
+            "start edit.py with the --parser that it was made with."
+        )
+
+
+def in_words(run: dict) -> str:
+    return f"{brief(run['name'])} ({brief(run['script'])}, step {brief(run['step'])}, {brief(run['weights'])[:8]})"
+
+
+def read_edit(message: dict, sources: dict[str, Face | FaceMap], size: int) -> Edit:
+    """The edit of a page's message, or of a file; sources: of each of its names(). Raises BadInput where the face, or
+    whose identity it has, is a map alone; LookupError, TypeError or ValueError where it is no edit."""
+    edit = editing.begin(face_of(sources[message["face"]]))
+    if message["map"] is not None:
+        edit = replace(edit, map=map_of(sources[message["map"]]))
+    edit = replace(edit, grid=wire.unpack(message["grid"], size))
+    for region, color in zip(REGIONS, message["colors"], strict=True):
+        if color is not None:
+            edit = editing.recolor(edit, region, editing.parse_color(color))
+    if message["identity"] is not None:
+        edit = editing.borrow_identity(edit, face_of(sources[message["identity"]]))
+    return edit
+
+
+def face_of(source: Face | FaceMap) -> Face:
+    if not isinstance(source, Face):
+        raise BadInput("that is a map alone: it has no photograph.")
+    return source
+
+
+def map_of(source: Face | FaceMap) -> FaceMap:
+    return source.map if isinstance(source, Face) else source
