@@ -1,8 +1,10 @@
-"""Edit a face: paint its map, recolour its regions, borrow from other faces, and see what the generator makes of it.
+"""Edit a face: paint and shape its map, recolour its regions, borrow from other faces, and see what the generator makes
+of it.
 
     python edit.py                                            # a page in the browser: http://127.0.0.1:7860
     python edit.py --run runs/pix2pix_v2 --data data/celeba --sample 12
     python edit.py --sample 12 --borrow hair:57 --color hair=#8a3b1f --out edited.png      # without a browser
+    python edit.py --sample 12 --move mouth:0,4 --scale l_eye:1.2 --longer-hair 0.3 --out edited.png
     python edit.py --photo me.jpg --borrow map:3 --out me_as_3.png --save-map map.png --save-sample me.npz
     python edit.py --edit face_12_edit.json --out edited.png  # an edit that the page gave as a file
 
@@ -61,6 +63,20 @@ class Args:
     """edit into this map: a picture in CelebAMask-HQ's ids or colours"""
     borrow: tuple[str, ...] = ()
     """WHAT:NUMBER, from another face: a region (hair:57), or map, colors, identity; in the order in which they stand"""
+    move: tuple[str, ...] = ()
+    """NAME:RIGHT,DOWN, a region or part (l_eye), in pixels of the run's size; shapes change after --borrow"""
+    scale: tuple[str, ...] = ()
+    """NAME:FACTOR, 0.25 to 4"""
+    turn: tuple[str, ...] = ()
+    """NAME:DEGREES, clockwise"""
+    mirror: tuple[str, ...] = ()
+    """NAME, left to right"""
+    open_mouth: float = 0.0
+    """1 opens the mouth wide, -1 closes it"""
+    close_eyes: float = 0.0
+    """1 closes the eyes, -1 opens them wide"""
+    longer_hair: float = 0.0
+    """1 makes the hair longer by the face's height, -1 cuts it at the eyes"""
     color: tuple[str, ...] = ()
     """REGION=#rrggbb, after everything that was borrowed"""
     keep: bool = True
@@ -273,12 +289,53 @@ def edit_by_flags(args: Args) -> Edit:
     for loan in args.borrow:
         what, _, number = loan.partition(":")
         edit = editing.borrow(edit, face_at(args, number, f"--borrow {loan}"), what)
+    edit = shape_by_flags(args, edit)
     for wish in args.color:
         region, _, color = wish.partition("=")
         if region not in regions.REGIONS:
             raise BadInput(f"--color {wish}: write REGION=#rrggbb; the regions are {', '.join(regions.REGIONS)}.")
         edit = editing.recolor(edit, region, editing.parse_color(color))
     return edit
+
+
+def shape_flags(args: Args) -> dict[str, object]:
+    """Flag -> what it says, of those of which shape_by_flags() makes something."""
+    names = ("move", "scale", "turn", "mirror", "open_mouth", "close_eyes", "longer_hair")
+    return {f"--{name.replace('_', '-')}": getattr(args, name) for name in names}
+
+
+def shape_by_flags(args: Args, edit: Edit) -> Edit:
+    """The edit with its map moved, scaled, turned and mirrored, and then by the three amounts. Raises BadInput."""
+    for wish in args.move:
+        name, (right, down) = name_and_numbers(f"--move {wish}", wish, "NAME:RIGHT,DOWN", 2)
+        edit = editing.transform(edit, name, right=right, down=down)
+    for wish in args.scale:
+        name, (factor,) = name_and_numbers(f"--scale {wish}", wish, "NAME:FACTOR", 1)
+        edit = editing.transform(edit, name, scale=factor)
+    for wish in args.turn:
+        name, (degrees,) = name_and_numbers(f"--turn {wish}", wish, "NAME:DEGREES", 1)
+        edit = editing.transform(edit, name, turn=degrees)
+    for name in args.mirror:
+        edit = editing.transform(edit, name, mirror=True)
+    if args.open_mouth:
+        edit = editing.open_mouth(edit, args.open_mouth)
+    if args.close_eyes:
+        edit = editing.close_eyes(edit, args.close_eyes)
+    if args.longer_hair:
+        edit = editing.lengthen_hair(edit, args.longer_hair)
+    return edit
+
+
+def name_and_numbers(flag: str, wish: str, form: str, count: int) -> tuple[str, list[float]]:
+    """ "mouth:0,4" -> "mouth", [0, 4]. BadInput says how it is written."""
+    name, _, text = wish.partition(":")
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise BadInput(f"{flag}: write {form}, for instance mouth:{','.join(['2'] * count)}.")
+    return name, numbers
 
 
 def text_of(run: export.Run) -> dict[str, str]:
@@ -345,7 +402,7 @@ def serve(args: Args) -> None:
 def check_flags(args: Args) -> None:
     if args.edit:
         others = {"--sample": args.sample is not None, "--borrow": args.borrow, "--color": args.color}
-        others |= {"--no-keep": not args.keep, "--aligned": args.aligned}
+        others |= {"--no-keep": not args.keep, "--aligned": args.aligned, **shape_flags(args)}
         for flag, is_given in others.items():
             if is_given:
                 raise BadInput(f"--edit {args.edit} holds the whole edit: leave out {flag}.")
@@ -356,7 +413,7 @@ def check_flags(args: Args) -> None:
     if args.save_sample and args.save_sample.suffix != ".npz":
         raise BadInput(f"--save-sample {args.save_sample}: the edited face is an .npz.")
     alone = [args.photo, args.label_map, args.borrow, args.color, args.save_map, args.save_sample, args.aligned]
-    alone += [args.square, args.edit]
+    alone += [args.square, args.edit, *shape_flags(args).values()]
     if not args.out and (any(alone) or not args.keep):
         raise BadInput("say where the result goes, --out edited.png; without it a page opens, which does all this.")
     if (args.aligned or args.square) and not args.photo:

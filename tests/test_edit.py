@@ -57,6 +57,23 @@ def test_edits_from_the_command_line_are_those_of_the_functions(trained, prepare
     assert changed.status == 0, changed.err
 
 
+def test_shapes_from_the_command_line_are_those_of_the_functions(trained, prepared_64, call, tmp_path):
+    flags = ("--run", trained(pix2pix).run, "--data", prepared_64, "--sample", 8)
+    files = [tmp_path / name for name in ("edited.png", "map.png")]
+    outcome = call(
+        script, *flags, "--move", "mouth:0,4", "nose:-2,0.5", "--scale", "l_eye:1.5", "--turn", "mouth:-20", "--mirror",
+        "hair", "--open-mouth", 0.3, "--close-eyes", -0.5, "--longer-hair", -0.4,
+        "--out", files[0], "--save-map", files[1],
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    edit = editing.begin(editing.read_face(prepared_64, 8))
+    edit = editing.transform(editing.transform(edit, "mouth", down=4), "nose", right=-2, down=0.5)
+    edit = editing.transform(editing.transform(edit, "l_eye", scale=1.5), "mouth", turn=-20)
+    edit = editing.open_mouth(editing.transform(edit, "hair", mirror=True), 0.3)
+    edit = editing.lengthen_hair(editing.close_eyes(edit, -0.5), -0.4)
+    np.testing.assert_array_equal(np.asarray(Image.open(files[1])), editing.full_labels(editing.labels(edit)))
+
+
 def test_a_whole_map_without_keeping_is_what_test_calls_manipulated(trained, prepared_64):
     tiny = trained(pix2pix)
     with (tiny.results / "results.csv").open(newline="") as file:
@@ -90,6 +107,13 @@ def test_runs_of_the_other_scripts_edit_too(other, trained, prepared_64, call, t
         (("--sample", 8, "--color", "hat=#000000", "--out", "x.png"), "the regions are skin, eyes"),
         (("--sample", 8, "--color", "hair=red", "--out", "x.png"), "'red' is no colour"),
         (("--sample", 8, "--color", f"hair={2000 * 'r'}", "--out", "x.png"), f"'{97 * 'r'}...' is no colour"),
+        (("--sample", 8, "--move", "mouth:3", "--out", "x.png"), "--move mouth:3: write NAME:RIGHT,DOWN, for instance"),
+        (("--sample", 8, "--scale", "mouth:big", "--out", "x.png"), "--scale mouth:big: write NAME:FACTOR"),
+        (("--sample", 8, "--turn", "chin:5", "--out", "x.png"), "there is no 'chin' to move"),
+        (("--sample", 8, "--turn", "nose:nan", "--out", "x.png"), "turn of nose goes from -180 to 180, not nan"),
+        (("--sample", 8, "--open-mouth", 1.5, "--out", "x.png"), "open mouth goes from -1 to 1, not 1.5"),
+        (("--sample", 8, "--close-eyes", 0.5), "--out edited.png"),
+        (("--sample", 8, "--mirror", "hair"), "--out edited.png"),
         (("--sample", 8, "--borrow", "hair:1"), "--out edited.png"),
         (("--sample", 8, "--no-keep"), "--out edited.png"),
         (("--aligned",), "--out edited.png"),

@@ -11,6 +11,7 @@ wire.py          grids as text, pictures as files
 uploads.py       pictures that somebody hands in: limits, photographs, label maps
 pasting.py       an edit put back into the photograph, at the photograph's own size
 editing.py       edits as functions; for notebooks, the command line and the page
+shaping.py       how a map changes shape: move, scale, turn, mirror; mouth, eyes, hair; arrays only
 borrowing.py     how a region of one face fits another; arrays only
 compositing.py   what of a photograph an edit changes, how softly, in which colours; arrays only
 oklab.py         colours as the eye orders them

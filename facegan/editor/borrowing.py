@@ -64,12 +64,14 @@ def move(where: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """(S, S) bool under a similarity, by the nearest pixel. What the frame cuts off goes on outside: straight at the
     sides and at the bottom, where hair falls, and as a dome at the top."""
     margin = len(where) // 4
-    wide = np.pad(where, ((margin, margin), (margin, margin)), mode="edge").astype(np.uint8)
+    padded = np.pad(where, ((margin, margin), (margin, margin)), mode="edge").astype(np.uint8)
+    wide = padded.copy()
     wide[:margin] = 0
     edges = np.flatnonzero(np.diff(wide[margin], prepend=0, append=0))
     for left, right in edges.reshape(-1, 2):
         middle, half_width = ((left + right) // 2, margin), (right - left) // 2
         cv2.ellipse(wide, middle, (int(half_width), int(half_width) // 3), 0, 180, 360, 1, cv2.FILLED)
+    wide[margin:] = padded[margin:]  # an ellipse reaches a pixel too far
     from_margin = matrix - np.array([[0, 0, 1]]) * (matrix[:, :2].sum(1) * margin)[:, None]
     return cv2.warpAffine(wide, from_margin, where.shape[::-1], flags=cv2.INTER_NEAREST) > 0
 
@@ -77,24 +79,31 @@ def move(where: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def place(number: int, other: np.ndarray, masks: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The map of regions of a face once it has region `number` of another, (S, S) uint8: other and labels are the two
     label maps, masks (S, S, 7) the face's own. Hair comes without brows, and the face keeps its own."""
-    now, matrix = LABEL_REGION[labels], similarity(other, labels)
+    matrix = similarity(other, labels)
     if number == HAIR_NUMBER:
         hair = move(other == HAIR, matrix)
         theirs = hair | np.isin(labels, BROWS)
     else:
         hair = labels == HAIR
         theirs = move(LABEL_REGION[other] == number, matrix)
-    gone = (now == number) & ~theirs
-    result = np.where(theirs, np.uint8(number), now)
-    result[gone] = beneath(number, hair, masks, labels)[gone]
+    result = relaid(number, theirs, hair, masks, labels)
     rest = (result > 0) & ~theirs
-    result[(result == 0) & slits(theirs, rest)] = number
+    result[(result == 0) & slits(theirs, rest, max(1, len(labels) // 32))] = number
     return result
 
 
-def slits(region: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """What lies between a region and the rest of the face, as narrow as S / 16 pixels: (S, S) bool."""
-    reach = max(1, len(region) // 32)
+def relaid(number: int, region: np.ndarray, hair: np.ndarray, masks: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The map of regions of a face once region `number` covers exactly `region`, (S, S) bool, and the head has other
+    hair: where it was, what lies beneath() shows. (S, S) uint8."""
+    now = LABEL_REGION[labels]
+    gone = (now == number) & ~region
+    result = np.where(region, np.uint8(number), now)
+    result[gone] = beneath(number, hair, masks, labels)[gone]
+    return result
+
+
+def slits(region: np.ndarray, rest: np.ndarray, reach: int) -> np.ndarray:
+    """What lies between a region and the rest of the face, as narrow as 2 * reach pixels: (S, S) bool."""
     closed = ~grow(~grow(region | rest, reach), reach)
     return closed & grow(region, reach) & grow(rest, reach)
 

@@ -1,10 +1,11 @@
-"""Edit a face: paint its map, recolour its regions, borrow from other faces. For notebooks, edit.py and its page.
+"""Edit a face: paint and shape its map, recolour its regions, borrow from others. For notebooks, edit.py and its page.
 
     face, other = editing.read_face(data, 12), editing.read_face(data, 57)
     edit = editing.begin(face)
     edit = editing.borrow_region(edit, other.map, "hair")
     edit = editing.recolor(edit, "hair", editing.parse_color("#8a3b1f"))
     edit = editing.paint(edit, where, "mouth")  # where (S, S) bool
+    edit = editing.close_eyes(editing.transform(edit, "nose", down=2, scale=1.2), 0.5)
     picture = editing.composite(edit, painter(edit))
 
 Every function returns a new edit and leaves the old one as it was. A painter is any function edit -> picture
@@ -21,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facegan import labelmaps, prepared, regions
-from facegan.editor import borrowing, compositing
+from facegan.editor import borrowing, compositing, shaping
 from facegan.editor.compositing import fill_gaps, grow, nearest
 from facegan.errors import BadInput, brief
 from facegan.regions import LABEL_REGION, PARTS, REGIONS
@@ -213,8 +214,33 @@ def borrow_region(edit: Edit, other: FaceMap, region: str) -> Edit:
     number = NAMES.index(region)
     is_rest = (LABEL_REGION[edit.under.labels] == number) & np.isin(edit.grid, [NAMES.index(x) for x in BENEATH])
     edit = replace(edit, grid=np.where(is_rest | (edit.grid == number), np.uint8(UNPAINTED), edit.grid))
-    new = borrowing.place(number, other.labels, edit.masks, labels(edit))
-    return replace(edit, grid=np.where(new == edit.regions, edit.grid, new))
+    return show(edit, borrowing.place(number, other.labels, edit.masks, labels(edit)))
+
+
+def show(edit: Edit, regions: np.ndarray) -> Edit:
+    """Paint a whole map of regions, (S, S) uint8; what shows already stays as it is."""
+    return replace(edit, grid=np.where(regions == edit.regions, edit.grid, regions))
+
+
+def transform(edit: Edit, name: str, **how: float) -> Edit:
+    """Move, scale, turn or mirror a region or part, by its name in shaping.NAMES: right and down in pixels, scale, turn
+    in degrees clockwise, mirror: see shaping.transform(). Raises BadInput."""
+    return show(edit, shaping.transform(edit.masks, labels(edit), name, **how))
+
+
+def open_mouth(edit: Edit, amount: float) -> Edit:
+    """Open the mouth, amount 0..1, or close it, -1..0: see shaping.open_mouth(). Raises BadInput."""
+    return show(edit, shaping.open_mouth(edit.masks, labels(edit), amount))
+
+
+def close_eyes(edit: Edit, amount: float) -> Edit:
+    """Close the eyes, amount 0..1, or open them wide, -1..0: see shaping.close_eyes(). Raises BadInput."""
+    return show(edit, shaping.close_eyes(edit.masks, labels(edit), amount))
+
+
+def lengthen_hair(edit: Edit, amount: float) -> Edit:
+    """Let the hair grow, amount 0..1, or cut it, -1..0: see shaping.lengthen_hair(). Raises BadInput."""
+    return show(edit, shaping.lengthen_hair(edit.masks, labels(edit), amount))
 
 
 def borrow_colors(edit: Edit, other: Face) -> Edit:
