@@ -200,9 +200,9 @@ class Answers:
         return {"grid": wire.pack(editing.borrow_region(self.edit(session, message), other, region).grid)}
 
     def transform(self, session: str, message: dict) -> dict:
-        """The grid with a shape moved, scaled, turned and mirrored, and the box that it had before: left, top, right and
-        bottom edge, or None where the map has nothing of it. The message names the shape, and has right, down, scale,
-        turn and mirror."""
+        """The grid with a shape moved, scaled, turned and mirrored, and its box before: left, top, right and bottom
+        edge, or None where the map has nothing of it. The message names the shape, and has right, down, scale, turn
+        and mirror."""
         edit, name = self.edit(session, message), str(message.get("shape"))
         how = {what: number_of(message, what) for what in ("right", "down", "scale", "turn")}
         where = shaping.shape(editing.labels(edit), name)

@@ -1,7 +1,7 @@
 // The map enlarged without staircases.
 
-// Scale2x (A. Mazzoleni, https://www.scale2x.it): every pixel becomes four; where two neighbours at a corner are alike and
-// the others are not, the quarter at that corner takes their colour. No new colour arises.
+// Scale2x (A. Mazzoleni, https://www.scale2x.it): every pixel becomes four; where two neighbours at a corner are alike
+// and the others are not, the quarter at that corner takes their colour. No new colour arises.
 export function doubled(pixels, width, height) {  // Uint32Array, row by row -> one of four times the length
   const result = new Uint32Array(4 * pixels.length);
   for (let row = 0; row < height; row++) {
