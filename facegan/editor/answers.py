@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from facegan import files, pictures, prepared
-from facegan.editor import edit_files, editing, pasting, uploads, wire
+from facegan.editor import edit_files, editing, pasting, shaping, uploads, wire
 from facegan.editor.edit_files import Place, face_of, map_of
 from facegan.editor.editing import Edit, Face, FaceMap
 from facegan.editor.upload_store import Gone, UploadStore, name_of
@@ -34,6 +34,12 @@ PAGE = 24
 """Faces on a page of the gallery."""
 ONE_PHOTOGRAPH = threading.Lock()
 """A whole photograph takes some hundred megabytes while an edit is put into it: one at a time."""
+PART_WORDS = {
+    "l_eye": "left eye", "r_eye": "right eye", "l_brow": "left brow", "r_brow": "right brow", "l_ear": "left ear",
+    "r_ear": "right ear", "u_lip": "upper lip", "l_lip": "lower lip", "neck": "neck", "eye_g": "glasses", "hat": "hat",
+    "ear_r": "earrings", "neck_l": "necklace",
+}  # fmt: skip
+"""Parts that the page can move beside the regions; left and right are the person's."""
 DOWNLOADS = ("result", "photograph", "map", "colors", "sample", "edit")
 
 
@@ -91,6 +97,8 @@ class Answers:
             "any": self.numbers[0],
             "names": editing.NAMES,
             "palette": PALETTE,
+            "shapes": {region: region for region in REGIONS} | PART_WORDS,
+            "scales": shaping.SCALES,
             "maxBytes": uploads.MAX_BYTES,
             "maxEdit": edit_files.MAX_BYTES,
             "missingParser": self.setup.missing_parser(),
@@ -203,6 +211,27 @@ class Answers:
             raise BadInput(f"no region {region}.")
         return {"grid": wire.pack(editing.borrow_region(self.edit(session, message), other, region).grid)}
 
+    def transform(self, session: str, message: dict) -> dict:
+        """The grid with a shape moved, scaled, turned and mirrored, and its box before: left, top, right and bottom
+        edge, or None where the map has nothing of it. The message names the shape, and has right, down, scale, turn
+        and mirror."""
+        edit, name = self.edit(session, message), str(message.get("shape"))
+        how = {what: number_of(message, what) for what in ("right", "down", "scale", "turn")}
+        where = shaping.shape(editing.labels(edit), name)
+        if not where.any():
+            return {"grid": message["grid"], "box": None}
+        changed = editing.transform(edit, name, **how, mirror=message.get("mirror") is True)
+        return {"grid": wire.pack(changed.grid), "box": shaping.box(where)}
+
+    def adjust(self, session: str, message: dict) -> dict:
+        """The grid with mouth, eyes and hair changed by the message's amounts of these names, -1..1."""
+        edit = self.edit(session, message)
+        functions = {"mouth": editing.open_mouth, "eyes": editing.close_eyes, "hair": editing.lengthen_hair}
+        for what, function in functions.items():
+            if amount := number_of(message, what):
+                edit = function(edit, amount)
+        return {"grid": wire.pack(edit.grid)}
+
     # --- files --------------------------------------------------------------------------------------------------------
 
     def upload(self, session: str, kind: str, content: bytes, name: str, aligned: bool) -> dict:
@@ -238,6 +267,14 @@ class Answers:
 
 def keeps(message: dict) -> bool:
     return message.get("keep") is not False
+
+
+def number_of(message: dict, what: str) -> float:
+    """A number of a message. Raises BadInput for anything else, and for one that is not finite."""
+    value = message.get(what)
+    if type(value) not in (int, float) or not abs(value) < 1e9:
+        raise BadInput(f"the page sent no number as {what}: reload it.")
+    return float(value)
 
 
 def small_jpeg(face: Face) -> bytes:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -97,6 +97,8 @@ class Routes:
             Route("/editor/show/{name}", self.show, methods=["POST"]),
             Route("/editor/paint", self.paint, methods=["POST"]),
             Route("/editor/borrow", self.borrow, methods=["POST"]),
+            Route("/editor/transform", self.transform, methods=["POST"]),
+            Route("/editor/adjust", self.adjust, methods=["POST"]),
             Route("/editor/upload/{kind}", self.upload, methods=["POST"]),
             Route("/editor/open", self.open, methods=["POST"]),
             Route("/editor/download/{what}", self.download, methods=["POST"]),
@@ -140,8 +142,17 @@ class Routes:
         return Response(content, media_type="image/png", headers={"cache-control": "no-store"})
 
     async def borrow(self, request: Request) -> Response:
+        return await self.new_grid(request, self.answers.borrow)
+
+    async def transform(self, request: Request) -> Response:
+        return await self.new_grid(request, self.answers.transform)
+
+    async def adjust(self, request: Request) -> Response:
+        return await self.new_grid(request, self.answers.adjust)
+
+    async def new_grid(self, request: Request, answer: Callable[[str, dict], dict]) -> Response:
         async with self.edit_in_turn(request) as (session, message):
-            return JSONResponse(await run_in_threadpool(self.answers.borrow, session, message))
+            return JSONResponse(await run_in_threadpool(answer, session, message))
 
     async def upload(self, request: Request) -> Response:
         session, kind = session_of(request), request.path_params["kind"]

@@ -6,6 +6,8 @@ import {OWN} from "./grid.js";
 
 export const brush = {tool: "brush", region: 4, size: 12};
 
+export const isBroad = () => brush.tool === "brush" || brush.tool === "eraser";  // others act at a point
+
 const value = () => brush.tool === "eraser" ? OWN : brush.region;
 
 export const paintName = () => brush.tool === "eraser" ? "the photo's own map" : about.names[brush.region];
@@ -25,6 +27,26 @@ export function line(from, to) {
   const x = to.x - from.x, y = to.y - from.y;
   const steps = Math.max(1, Math.ceil(Math.hypot(x, y) / Math.max(.5, brush.size / 4)));
   for (let i = 1; i <= steps; i++) dab({x: from.x + x * i / steps, y: from.y + y * i / steps});
+}
+
+export function fillOutline(points) {  // all pixels whose middle a closed line goes around
+  const s = about.size, paint = value();
+  for (let row = 0; row < s; row++) {
+    const y = row + .5, crossings = [];
+    points.forEach((b, i) => {
+      const a = points.at(i - 1);
+      if ((a.y <= y) !== (b.y <= y)) {
+        crossings.push({x: a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x), turn: a.y < b.y ? 1 : -1});
+      }
+    });
+    crossings.sort((a, b) => a.x - b.x);
+    let turns = 0;  // how often the line goes around what lies right of a crossing
+    crossings.forEach(({x, turn}, i) => {
+      turns += turn;
+      const end = turns ? Math.min(s, crossings[i + 1].x - .5) : 0;
+      for (let column = Math.max(0, Math.ceil(x - .5)); column < end; column++) put(row * s + column, paint);
+    });
+  }
 }
 
 export function fill(p) {  // everything of the region under a point that hangs together with it

@@ -1,7 +1,8 @@
 // Every change of the edit goes through here: it ends the stroke that is drawn, can be undone, is said, drawn, painted
 // by the server and kept in this browser.
 
-import {brush, dab, fill, isInside, line, paintName} from "./brush.js";
+import {about} from "./about.js";
+import {brush, dab, fill, fillOutline, isBroad, isInside, line, paintName} from "./brush.js";
 import {showEdit} from "./controls.js";
 import {
   doc, entry, face, isEdited, nameOf, pushUndo, redo, request, setColor, setGrid, setKeep, snapshot, undo,
@@ -9,9 +10,11 @@ import {
 import {at, say, warn} from "./elements.js";
 import {refresh} from "./result.js";
 import {FULL, keepEdit, keepReplaced, remember} from "./storage.js";
-import {drawMap} from "./surface.js";
+import {drawMap, photoColor, setOutline} from "./surface.js";
 
-let stroke = null;   // {before: the state that undo goes back to, last: its last point, fills}
+let stroke = null;   // {before: the state that undo goes back to, points: so far, straight: the line that Shift draws}
+let lastEnd = null;  // {face, p}: where the last stroke ended, from where Shift draws on
+let corners = [];    // of the lasso, set by keys
 let picking = null;  // the colour input that is dragged through: one drag is one step of undo
 let turns = 0;
 
@@ -35,6 +38,13 @@ export function changed(words) {
   refresh();
   show();
   keepInBrowser();
+  dispatchEvent(new Event("edit"));
+}
+
+export function changeGrid(grid, words, isNewStep) {  // isNewStep: for undo
+  if (isNewStep) pushUndo(snapshot());
+  setGrid(grid);
+  changed(words);
 }
 
 function show() {
@@ -100,29 +110,50 @@ export function keepRest(value) {
 
 export const isPainting = () => stroke !== null;
 
-export function beginStroke(p) {
-  stroke = {before: snapshot(), last: p, fills: brush.tool === "fill"};  // which it does at its end: see cancelStroke
-  if (!stroke.fills) dab(p);
+export function beginStroke(p, isStraight = false) {
+  clearCorners();
+  stroke = {before: snapshot(), points: [p], straight: null};
+  if (isBroad() && isStraight) drawStraight(lastEnd && lastEnd.face === face ? lastEnd.p : p, p);
+  else if (isBroad()) dab(p);  // other tools act at the end: see cancelStroke
   show();
 }
 
-export function continueStroke(points) {
-  if (!stroke || stroke.fills) return;
-  for (const p of points) { line(stroke.last, p); stroke.last = p; }
+export function continueStroke(points, isStraight = false) {
+  if (!stroke) return;
+  const last = stroke.points.at(-1);
+  stroke.points.push(...points);
+  if (brush.tool === "lasso") return setOutline(stroke.points);
+  if (!isBroad()) return;
+  if (isStraight) drawStraight(last, points.at(-1));
+  else {
+    stroke.straight = null;
+    [last, ...points].reduce((from, to) => { line(from, to); return to; });
+  }
   show();
+}
+
+function drawStraight(from, to) {  // in place of the one that Shift drew before
+  stroke.straight ||= {from, grid: doc.grid.slice()};
+  setGrid(stroke.straight.grid.slice());
+  dab(stroke.straight.from);
+  line(stroke.straight.from, to);
 }
 
 // Also where it is cut short: what changes the edit meanwhile comes after it, and undo takes it first.
 export function endStroke() {
   endPicking();
+  clearCorners();
   if (!stroke) return;
-  const {before, last, fills} = stroke;
+  const {before, points} = stroke;
   stroke = null;
-  if (fills) return paintAt(last, "fill");
+  if (brush.tool === "lasso") return fillCorners(points);
+  if (!isBroad()) return paintAt(brush.tool === "fill" ? points[0] : points.at(-1));
+  lastEnd = {face, p: points.at(-1)};
   finish(before, "Painted " + paintName() + ".");
 }
 
 export function cancelStroke() {  // a second finger came, so it was none
+  clearCorners();
   if (!stroke) return;
   setGrid(stroke.before.doc.grid);
   stroke = null;
@@ -130,10 +161,51 @@ export function cancelStroke() {  // a second finger came, so it was none
   refresh();  // a picture with a part of it may be asked for already
 }
 
-export function paintAt(p, tool = brush.tool) {  // a whole stroke at one place
-  const before = snapshot(), fills = tool === "fill";
-  if (!fills) dab(p); else if (isInside(p)) fill(p);
-  finish(before, (fills ? "Filled with " : "Painted ") + paintName() + ".");
+export function paintAt(p, isStraight = false) {  // a whole stroke at one place
+  if (brush.tool === "eyedropper") return takeColor(p);
+  const before = snapshot();
+  if (brush.tool === "fill") {
+    if (isInside(p)) fill(p);
+    return finish(before, "Filled with " + paintName() + ".");
+  }
+  dab(p);
+  if (isStraight && lastEnd && lastEnd.face === face) line(lastEnd.p, p);
+  lastEnd = {face, p};
+  finish(before, "Painted " + paintName() + ".");
+}
+
+function takeColor(p) {  // of the photograph, for the region that is chosen
+  const name = about.names[brush.region];
+  if (!brush.region) return say("The background has no colour: choose a region first.");
+  if (!isInside(p)) return;
+  const color = photoColor(p);
+  change("Colour of " + name + ": " + color + ".", () => setColor(brush.region - 1, color));
+}
+
+// --- the lasso's corners, by keys ------------------------------------------------------------------------------------
+
+export function addCorner(p) {
+  corners.push(p);
+  setOutline(corners);
+  say("Corner " + corners.length + " of the lasso. Enter fills it.");
+}
+
+export function closeCorners() {
+  if (corners.length < 3) return say("A lasso needs three corners: Space sets one.");
+  const points = corners;
+  clearCorners();
+  fillCorners(points);
+}
+
+export function clearCorners() {
+  corners = [];
+  setOutline(corners);
+}
+
+function fillCorners(points) {
+  const before = snapshot();
+  fillOutline(points);
+  finish(before, "Filled with " + paintName() + ".");
 }
 
 function finish(before, words) {

@@ -11,6 +11,7 @@ export function setTool(name) {
   markPressed("tool", name);
   say(name[0].toUpperCase() + name.slice(1) + ".");
   draw();
+  dispatchEvent(new Event("tool"));
 }
 
 function markPressed(kind, value) {  // of the buttons of a kind, the one with this value
@@ -21,7 +22,7 @@ function markPressed(kind, value) {  // of the buttons of a kind, the one with t
 
 export function setRegion(number) {
   brush.region = number;
-  if (brush.tool === "eraser" || brush.tool === "hand") setTool("brush");
+  if (["eraser", "hand", "shape"].includes(brush.tool)) setTool("brush");
   markPressed("region", String(number));
   const isMissing = face && number && !face.has[number - 1] && !doc.colors[number - 1];
   say("Painting " + about.names[number] + (isMissing ? ". The photo has none: choose its colour." : "."));

@@ -2,19 +2,26 @@
 
 import {about} from "./about.js";
 import {brush} from "./brush.js";
-import {isPainting, paintAt, redoStep, undoStep} from "./changes.js";
+import {addCorner, clearCorners, closeCorners, isPainting, paintAt, redoStep, undoStep} from "./changes.js";
 import {setRegion, setSize, setTool} from "./controls.js";
 import {face, shown} from "./edit.js";
 import {at, say} from "./elements.js";
 import {save} from "./saved.js";
+import {mirror, moveShape, scaleShape, turnShape} from "./shaping.js";
 import {cursor, followCursor, moveView, setCursor, view, viewSide, zoom} from "./surface.js";
 
 const KEYS = {
   b: () => setTool("brush"), e: () => setTool("eraser"), f: () => setTool("fill"), h: () => setTool("hand"),
+  v: () => setTool("shape"), l: () => setTool("lasso"), i: () => setTool("eyedropper"), m: mirror,
   "[": () => resize(-1), "]": () => resize(1), z: undoStep, Z: redoStep, s: save,
   "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5), 0: () => moveView(1, 0, 0),
 };
 for (let i = 1; i <= 8; i++) KEYS[i] = () => setRegion(i % 8);
+
+const SHAPE_KEYS = {  // on the canvas
+  "+": () => scaleShape(1.05), "=": () => scaleShape(1.05), "-": () => scaleShape(1 / 1.05),
+  ",": () => turnShape(-5), ".": () => turnShape(5),
+};
 
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
@@ -47,11 +54,21 @@ function resize(sign) {
 }
 
 function pressOnCanvas(event) {  // whether the key means something there
-  const arrow = ARROWS[event.key];
+  const arrow = ARROWS[event.key], far = event.shiftKey ? 8 : 1;
+  if (brush.tool === "shape") return shapeByKey(event.key, arrow, far);
   if (arrow && brush.tool === "hand") moveViewBy(...arrow);
-  else if (arrow) moveCursorBy(...arrow, event.shiftKey ? 8 : 1);
-  else if ((event.key === " " || event.key === "Enter") && brush.tool !== "hand") paintAt(cursorOrMiddle());
-  else return false;
+  else if (arrow) moveCursorBy(...arrow, far);
+  else if (event.key === "Escape") clearCorners();
+  else if ((event.key !== " " && event.key !== "Enter") || brush.tool === "hand") return false;
+  else if (brush.tool !== "lasso") paintAt(cursorOrMiddle(), event.shiftKey);
+  else if (event.key === " ") addCorner({...cursorOrMiddle()});
+  else closeCorners();
+  return true;
+}
+
+function shapeByKey(key, arrow, far) {
+  if (!arrow && !SHAPE_KEYS[key]) return false;
+  if (arrow) moveShape(arrow[0] * far, arrow[1] * far); else SHAPE_KEYS[key]();
   return true;
 }
 

@@ -1,5 +1,5 @@
 // Start the page. Imports run one way: this file; keyboard, palette, files, compare; saved; gallery; faces; pointer;
-// changes; controls, result; surface; brush; edit; server; storage; grid, about, elements.
+// shaping; changes; controls, result; surface; brush; edit; server; storage; grid, handles, rims, about, elements.
 
 import {about, setAbout} from "./about.js";
 import {change, keepRest, redoStep, undoStep} from "./changes.js";
@@ -10,12 +10,14 @@ import {at, tellFailure, warn} from "./elements.js";
 import {open} from "./faces.js";
 import {listenToFiles} from "./files.js";
 import {listenToGallery, showFaces, showOwnFaces} from "./gallery.js";
+import {handles} from "./handles.js";
 import {listenToKeys} from "./keyboard.js";
 import {buildPalette} from "./palette.js";
 import {listenToPointer} from "./pointer.js";
 import {isBusy, prepareResult, times} from "./result.js";
 import {prepareStrip, save} from "./saved.js";
 import {ask} from "./server.js";
+import {listenToShapes} from "./shaping.js";
 import {keepHistory, recall, session} from "./storage.js";
 import {moveView, prepareSurface, setOpacity, view, zoom} from "./surface.js";
 
@@ -28,6 +30,7 @@ async function start() {
   buildPalette();
   listenToControls();
   listenToPointer();
+  listenToShapes();
   listenToKeys();
   listenToFiles();
   listenToGallery();
@@ -66,7 +69,7 @@ window.faceEditor = {  // for tests and measurements
   times,
   state: () => ({
     doc: {...doc, grid: Array.from(doc.grid)}, shown: Array.from(doc.grid, (_, i) => shown(i)),
-    busy: isBusy(), view, face: face.name,
+    busy: isBusy(), view, handles, face: face.name,
   }),
 };
 tellFailure(start)();

@@ -5,6 +5,7 @@ import {brush} from "./brush.js";
 import {beginStroke, cancelStroke, continueStroke, endStroke, isPainting} from "./changes.js";
 import {face} from "./edit.js";
 import {at} from "./elements.js";
+import {cancelDrag, dragTo, drop, grasp, isDragging} from "./shaping.js";
 import {clampZoom, moveView, place, setCursor, view, zoom} from "./surface.js";
 
 const pointers = new Map();
@@ -31,13 +32,16 @@ function down(event) {
   try { at("canvas").setPointerCapture(event.pointerId); } catch { /* a pointer that is gone already */ }
   if (pointers.size === 2) {  // a second finger: it was no stroke
     cancelStroke();
+    cancelDrag();
     pan = {...view, fingers: [...pointers.values()]};
     return;
   }
   const p = place(event);
   setCursor(p);
   if (brush.tool === "hand" || event.button === 1) pan = {...view, from: event};
-  else if (event.button === 0 && pointers.size === 1) beginStroke(p);
+  else if (event.button !== 0 || pointers.size !== 1) return;
+  else if (brush.tool === "shape") grasp(p, event.pointerType);
+  else beginStroke(p, event.shiftKey);
 }
 
 function move(event) {
@@ -45,14 +49,17 @@ function move(event) {
   if (pointers.has(event.pointerId)) pointers.set(event.pointerId, event);
   if (pan) return panTo(event);
   setCursor(place(event));
+  if (isDragging()) return dragTo(place(event), event.shiftKey);
   const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-  continueStroke((events.length ? events : [event]).map(place));
+  continueStroke((events.length ? events : [event]).map(place), event.shiftKey);
 }
 
 function up(event) {
   if (!pointers.delete(event.pointerId)) return;
   if (pan) {
     if (!pointers.size) stopPan();
+  } else if (isDragging()) {
+    if (event.type === "pointercancel") cancelDrag(); else drop();
   } else if (isPainting()) {
     if (event.type === "pointercancel") cancelStroke(); else endStroke();
   }

@@ -39,6 +39,15 @@ export async function askMapIfThere(name) {  // null when it is gone: the face o
   try { return await askFace(name); } catch (error) { if (!isGone(error)) throw error; return null; }
 }
 
+export async function askTransformed(request, shape, how) {  // {grid, box: of the shape before, or null}
+  const answer = await (await ask("transform", {...request, shape, ...how})).json();
+  return {...answer, grid: unpack(answer.grid, about.size)};
+}
+
+export async function askAdjusted(request, amounts) {  // {grid}
+  return {grid: unpack((await (await ask("adjust", {...request, ...amounts})).json()).grid, about.size)};
+}
+
 export async function askRegion(request, region, from) {  // the edit's grid with another face's region
   return unpack((await (await ask("borrow", {...request, region, from})).json()).grid, about.size);
 }

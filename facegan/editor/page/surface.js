@@ -1,23 +1,27 @@
 // The canvas that is painted on: the photograph, the map over it, the brush's outline, zoom.
 
 import {about} from "./about.js";
-import {brush} from "./brush.js";
+import {brush, isBroad} from "./brush.js";
 import {doc, face, shown} from "./edit.js";
 import {at, makeSheet, say} from "./elements.js";
 import {OWN} from "./grid.js";
+import {drawHandles, handles, strokeTwice} from "./handles.js";
+import {doubled} from "./rims.js";
 
 const MOST_ZOOM = 16;
+const FINEST = 512;        // side up to which the visible part of the map is doubled
 
 export let view;           // it shows the square of side S / scale at (x, y), in pixels of the map
 export let cursor = null;  // where the brush is, in pixels of the map; null: nowhere
 let opacity = 0.55;
-let photo, overlay;        // sheets of S x S
+let outline = [];          // the lasso's line so far
+let photo;                 // a sheet of S x S
+let cells;                 // the map in colours, a 32-bit number for each pixel
 let colors;                // of the palette, one 32-bit number each, as ImageData has them in memory
 let isPlanned = false;
 
 export function prepareSurface() {
   photo = makeSheet(about.size);
-  overlay = makeSheet(about.size);
   colors = new Uint32Array(new Uint8ClampedArray(about.palette.flatMap(
     text => [1, 3, 5].map(i => parseInt(text.slice(i, i + 2), 16)).concat(255))).buffer);
   new ResizeObserver(draw).observe(at("canvas"));
@@ -30,6 +34,13 @@ export function showPhoto(picture) {
 
 export function setCursor(p) { cursor = p; draw(); }
 
+export function setOutline(points) { outline = points; draw(); }
+
+export function photoColor(p) {  // of the photograph, as #rrggbb
+  const [red, green, blue] = photo.getContext("2d").getImageData(Math.floor(p.x), Math.floor(p.y), 1, 1).data;
+  return "#" + [red, green, blue].map(value => value.toString(16).padStart(2, "0")).join("");
+}
+
 export function setOpacity(value) { opacity = value; draw(); }
 
 // --- view ------------------------------------------------------------------------------------------------------------
@@ -40,6 +51,11 @@ export function place(event) {  // a pointer's place in pixels of the map
   const box = at("canvas").getBoundingClientRect(), unit = viewSide() / box.width;
   return {x: view.x + (event.clientX - box.left) * unit, y: view.y + (event.clientY - box.top) * unit};
 }
+
+// pixels of the map in one of the screen
+export const screenUnit = () => viewSide() / at("canvas").getBoundingClientRect().width;
+
+export const isInView = p => p.x >= view.x && p.y >= view.y && p.x <= view.x + viewSide() && p.y <= view.y + viewSide();
 
 export const clampZoom = scale => Math.min(MOST_ZOOM, Math.max(1, scale));
 
@@ -70,12 +86,11 @@ export function followCursor() {  // the view moves as far as it must to contain
 // --- drawing ---------------------------------------------------------------------------------------------------------
 
 export function drawMap() {  // after a change of the map
-  const pixels = new Uint32Array(about.size ** 2);
-  for (let i = 0; i < pixels.length; i++) {
+  cells = new Uint32Array(about.size ** 2);
+  for (let i = 0; i < cells.length; i++) {
     const value = shown(i);
-    pixels[i] = value || doc.grid[i] < OWN ? colors[value] : 0;  // background is seen only where it was painted
+    cells[i] = value || doc.grid[i] < OWN ? colors[value] : 0;  // background is seen only where it was painted
   }
-  overlay.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), about.size), 0, 0);
   draw();
 }
 
@@ -93,20 +108,42 @@ function drawNow() {
   ctx.imageSmoothingEnabled = true;
   ctx.globalAlpha = 1;
   ctx.drawImage(photo, 0, 0);
-  ctx.imageSmoothingEnabled = false;
   ctx.globalAlpha = opacity;
-  ctx.drawImage(overlay, 0, 0);
+  drawCells(ctx);
   ctx.globalAlpha = 1;
-  if (cursor && brush.tool !== "hand") drawBrush(ctx, unit);
+  if (outline.length) drawOutline(ctx, unit);
+  if (brush.tool === "shape") { if (handles) drawHandles(ctx, devicePixelRatio / unit, isInView); }
+  else if (cursor && brush.tool !== "hand") drawBrush(ctx, unit);
+}
+
+function drawCells(ctx) {  // what is in sight of the map, with smooth rims
+  const s = about.size, side = Math.min(s, Math.ceil(viewSide()) + 3);
+  const first = value => Math.min(s - side, Math.max(0, Math.floor(value) - 1));
+  const left = first(view.x), top = first(view.y);
+  let pixels = new Uint32Array(side * side), fine = side;
+  for (let row = 0; row < side; row++) {
+    const from = (top + row) * s + left;
+    pixels.set(cells.subarray(from, from + side), row * side);
+  }
+  while (2 * fine <= FINEST) {
+    pixels = doubled(pixels, fine, fine);
+    fine *= 2;
+  }
+  const sheet = makeSheet(fine);
+  sheet.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), fine), 0, 0);
+  ctx.drawImage(sheet, left, top, side, side);
+}
+
+function drawOutline(ctx, unit) {
+  const path = new Path2D();
+  for (const p of outline) path.lineTo(p.x, p.y);
+  path.closePath();
+  strokeTwice(ctx, devicePixelRatio / unit, path);
 }
 
 function drawBrush(ctx, unit) {
-  const r = brush.tool === "fill" ? 1 : Math.max(.5, brush.size / 2);
-  for (const [width, color] of [[3, "#000"], [1.5, "#fff"]]) {
-    ctx.beginPath();
-    ctx.arc(cursor.x, cursor.y, r, 0, 7);
-    ctx.lineWidth = width * devicePixelRatio / unit;
-    ctx.strokeStyle = color;
-    ctx.stroke();
-  }
+  const r = isBroad() ? Math.max(.5, brush.size / 2) : 1;
+  const path = new Path2D();
+  path.arc(cursor.x, cursor.y, r, 0, 7);
+  strokeTwice(ctx, devicePixelRatio / unit, path);
 }
