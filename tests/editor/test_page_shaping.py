@@ -190,7 +190,7 @@ def test_a_slider_says_what_the_map_lacks_and_goes_back(browser, served):
     with opened(browser, served, REFUSED) as page:
         page.keyboard.press("1")
         page.keyboard.press("l")
-        stroke(page, (0, 0), (S, 0), (S, S), (0, S))
+        stroke(page, (2, 2), (S - 2, 2), (S - 2, S - 2), (2, S - 2))
         settle(page)
         page.get_by_label("Mouth open").fill("50")
         wait_for_alert(page, "this map shows no mouth: paint or borrow some first")

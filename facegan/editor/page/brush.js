@@ -6,7 +6,7 @@ import {OWN} from "./grid.js";
 
 export const brush = {tool: "brush", region: 4, size: 12};
 
-export const isBroad = () => brush.tool === "brush" || brush.tool === "eraser";  // others act at a point
+export const isBroad = tool => tool === "brush" || tool === "eraser";  // others act at a point
 
 const value = () => brush.tool === "eraser" ? OWN : brush.region;
 

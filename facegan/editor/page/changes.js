@@ -12,7 +12,7 @@ import {refresh} from "./result.js";
 import {FULL, keepEdit, keepReplaced, remember} from "./storage.js";
 import {drawMap, photoColor, setOutline} from "./surface.js";
 
-let stroke = null;   // {before: the state that undo goes back to, points: so far, straight: the line that Shift draws}
+let stroke = null;   // {before: the state that undo goes back to, tool, points: so far, straight: the line of Shift}
 let lastEnd = null;  // {face, p}: where the last stroke ended, from where Shift draws on
 let corners = [];    // of the lasso, set by keys
 let picking = null;  // the colour input that is dragged through: one drag is one step of undo
@@ -112,9 +112,9 @@ export const isPainting = () => stroke !== null;
 
 export function beginStroke(p, isStraight = false) {
   clearCorners();
-  stroke = {before: snapshot(), points: [p], straight: null};
-  if (isBroad() && isStraight) drawStraight(lastEnd && lastEnd.face === face ? lastEnd.p : p, p);
-  else if (isBroad()) dab(p);  // other tools act at the end: see cancelStroke
+  stroke = {before: snapshot(), tool: brush.tool, points: [p], straight: null};
+  if (isBroad(brush.tool) && isStraight) drawStraight(lastEnd && lastEnd.face === face ? lastEnd.p : p, p);
+  else if (isBroad(brush.tool)) dab(p);  // other tools act at the end: see cancelStroke
   show();
 }
 
@@ -122,8 +122,8 @@ export function continueStroke(points, isStraight = false) {
   if (!stroke) return;
   const last = stroke.points.at(-1);
   stroke.points.push(...points);
-  if (brush.tool === "lasso") return setOutline(stroke.points);
-  if (!isBroad()) return;
+  if (stroke.tool === "lasso") return setOutline(stroke.points);
+  if (!isBroad(stroke.tool)) return;
   if (isStraight) drawStraight(last, points.at(-1));
   else {
     stroke.straight = null;
@@ -144,10 +144,10 @@ export function endStroke() {
   endPicking();
   clearCorners();
   if (!stroke) return;
-  const {before, points} = stroke;
+  const {before, tool, points} = stroke;
   stroke = null;
-  if (brush.tool === "lasso") return fillCorners(points);
-  if (!isBroad()) return paintAt(brush.tool === "fill" ? points[0] : points.at(-1));
+  if (tool === "lasso") return fillCorners(points);
+  if (!isBroad(tool)) return paintAt(tool === "fill" ? points[0] : points.at(-1), false, tool);
   lastEnd = {face, p: points.at(-1)};
   finish(before, "Painted " + paintName() + ".");
 }
@@ -161,10 +161,10 @@ export function cancelStroke() {  // a second finger came, so it was none
   refresh();  // a picture with a part of it may be asked for already
 }
 
-export function paintAt(p, isStraight = false) {  // a whole stroke at one place
-  if (brush.tool === "eyedropper") return takeColor(p);
+export function paintAt(p, isStraight = false, tool = brush.tool) {  // a whole stroke at one place
+  if (tool === "eyedropper") return takeColor(p);
   const before = snapshot();
-  if (brush.tool === "fill") {
+  if (tool === "fill") {
     if (isInside(p)) fill(p);
     return finish(before, "Filled with " + paintName() + ".");
   }

@@ -49,7 +49,7 @@ function keepUp() {  // something has changed the edit
   if (isCurrent(handling)) return;
   handling.base = drag = null;
   setHandles(null);
-  if (brush.tool === "shape") tellFailure(showHandles)();
+  if (brush.tool === "shape") showHandles(false).catch(error => warn(error.message));
 }
 
 // Only the newest of several changes is asked for while an answer is on its way.
@@ -75,6 +75,7 @@ async function apply({work, send, words, step}) {
   const {grid} = await send(base.request);
   endStroke();
   if (work.base !== base) return;  // something else has changed the map meanwhile
+  if (step.isNew && grid.every((value, i) => value === doc.grid[i])) return say(words);
   work.grid = grid;
   changeGrid(grid.slice(), words, step.isNew);
   step.isNew = false;
@@ -97,13 +98,13 @@ async function choose(name) {
   if (brush.tool === "shape") await showHandles(); else setTool("shape");
 }
 
-async function showHandles() {
+async function showHandles(isChosen = true) {  // isChosen: by somebody who wants to hear of it
   begin(handling);
   setHandles(null);
   const {base} = handling, name = at("shape").value, {box} = await askTransformed(base.request, name, STILL);
   if (handling.base !== base || name !== at("shape").value) return;
   if (box) setHandles({box, how: STILL});
-  say(box ? "Shape: " + about.shapes[name] + "." : "This map shows no " + about.shapes[name] + ".");
+  if (isChosen) say(box ? "Shape: " + about.shapes[name] + "." : "This map shows no " + about.shapes[name] + ".");
   draw();
 }
 

@@ -17,6 +17,7 @@ let opacity = 0.55;
 let outline = [];          // the lasso's line so far
 let photo;                 // a sheet of S x S
 let cells;                 // the map in colours, a 32-bit number for each pixel
+let enlarged = {};         // what is in sight of it with smooth rims: {sheet, cells, left, top, side}
 let colors;                // of the palette, one 32-bit number each, as ImageData has them in memory
 let isPlanned = false;
 
@@ -119,7 +120,15 @@ function drawNow() {
 function drawCells(ctx) {  // what is in sight of the map, with smooth rims
   const s = about.size, side = Math.min(s, Math.ceil(viewSide()) + 3);
   const first = value => Math.min(s - side, Math.max(0, Math.floor(value) - 1));
-  const left = first(view.x), top = first(view.y);
+  const left = first(view.x), top = first(view.y), wanted = {cells, left, top, side};
+  if (!Object.entries(wanted).every(([name, value]) => enlarged[name] === value)) {
+    enlarged = {...wanted, sheet: enlargedSheet(left, top, side)};
+  }
+  ctx.drawImage(enlarged.sheet, left, top, side, side);
+}
+
+function enlargedSheet(left, top, side) {
+  const s = about.size;
   let pixels = new Uint32Array(side * side), fine = side;
   for (let row = 0; row < side; row++) {
     const from = (top + row) * s + left;
@@ -131,7 +140,7 @@ function drawCells(ctx) {  // what is in sight of the map, with smooth rims
   }
   const sheet = makeSheet(fine);
   sheet.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), fine), 0, 0);
-  ctx.drawImage(sheet, left, top, side, side);
+  return sheet;
 }
 
 function drawOutline(ctx, unit) {
@@ -142,7 +151,7 @@ function drawOutline(ctx, unit) {
 }
 
 function drawBrush(ctx, unit) {
-  const r = isBroad() ? Math.max(.5, brush.size / 2) : 1;
+  const r = isBroad(brush.tool) ? Math.max(.5, brush.size / 2) : 1;
   const path = new Path2D();
   path.arc(cursor.x, cursor.y, r, 0, 7);
   strokeTwice(ctx, devicePixelRatio / unit, path);
