@@ -77,14 +77,14 @@ def test_the_face_of_a_turned_moved_and_scaled_copy_is_within_two_pixels_of_the_
 def test_real_faces_that_are_aligned_come_back_as_they_are(real_faces):
     """CelebA-HQ's own points are not dlib's: single faces may be some pixels off, their mean may not."""
     off = []
-    for k in range(0, 850, 34):
+    for k in range(0, 850, 60):
         photo = align.read_photo(real_faces / "CelebA-HQ-img" / f"{k}.jpg")
         try:
             frame, _ = align.find_face(photo)
         except BadInput:
             continue
         off.append([*(frame.center - 256), 100 * (frame.side / 512 - 1), np.degrees(np.arctan2(*frame.right[::-1]))])
-    assert len(off) > 20
+    assert len(off) > 10
     assert np.abs(np.mean(off, 0)).max() < 1.5
     assert np.abs(np.median(off, 0)).max() < 1.5
 

@@ -28,9 +28,9 @@ EXAMPLES = dict(re.findall(r"## (\w+)\n\n```python\n(.*?)```", (ROOT / "docs" / 
 FACE = 8  # of the test split
 RUNS = {
     "pix2pix": (pix2pix, None, ["keras", "savedmodel", "litert", "onnx"]),
-    "pair": (pix2pix_rec, None, ["keras", "savedmodel", "litert", "onnx"]),
+    "pair": (pix2pix_rec, None, ["keras", "litert"]),
     "map": (pix2pix_rec, {"condition": "map", "precision": "mixed_bfloat16", "width": 8}, ["keras"]),
-    "published": (pix2pix_v2, {**pix2pix_v2.PUBLISHED, "width": 8}, ["keras", "litert"]),
+    "published": (pix2pix_v2, {**pix2pix_v2.PUBLISHED, "width": 8}, ["keras"]),
 }
 """Script, flags and exported formats of some runs, which have all that Generator() is made of between them. Those
 without flags are the trained runs that other tests use, too."""

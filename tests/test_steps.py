@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import pix2pix_rec
+import pix2pix
 from compare import assert_equal_but_for_rounding
 from facegan import blocks, devices, pipeline, precision, steps
 
@@ -160,21 +160,36 @@ def test_xla_compiles_the_way_up_in_sixteen_bits(upsampling):
     assert any(np.any(value) for value in values)
 
 
-def test_a_step_with_xla_learns_what_one_without_does(float64, tmp_path, prepared_64):
-    """Without dropout, for which XLA draws other numbers, and of the script that is compiled in the shortest time."""
-    flags = dict(run=tmp_path, size=64, width=8, condition="map", dropout=0.0, identity=0.0, perceptual=0.0)
-    args = {xla: pix2pix_rec.Args(**flags, xla=xla) for xla in ("on", "off")}
-    records = pipeline.Records(prepared_64, np.arange(8), 64)
-    batch = next(iter(pix2pix_rec.batches(records, np.arange(2), np.zeros(2, bool), 2)))
-    state = pix2pix_rec.State(args["off"])
-    variables = {f"{i} {variable.name}": variable for i, variable in enumerate(state.checkpoints.variables)}
-    before = {name: variable.numpy() for name, variable in variables.items()}
-    learnt = {}
+def test_a_step_with_xla_learns_what_one_without_does(float64):
+    inputs = [keras.Input((8, 8, 3)) for _ in range(2)]
+    outputs = [blocks.up(blocks.down(x, 8, "group"), 3, "group", "blend") for x in inputs]
+    network, average = (keras.Model(x, y) for x, y in zip(inputs, outputs, strict=True))
+    adam = steps.optimizer(network.trainable_variables, 1e-3, 0.5)
+    picture, wanted = np.random.default_rng(0).random((2, 2, 8, 8, 3))
+
+    def gradients(batch):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((network(batch["picture"], training=True) - wanted) ** 2)
+        return {"g": loss}, [tape.gradient(loss, network.trainable_variables)]
+
+    variables = {f"{i} {v.name}": v for i, v in enumerate([*network.weights, *average.weights, *adam.variables])}
+    before, learnt = {name: variable.numpy() for name, variable in variables.items()}, {}
     for xla in ("on", "off"):
         for name, variable in variables.items():
             variable.assign(before[name])
-        losses = pix2pix_rec.make_train_step(args[xla], state)(batch, tf.constant(0))
-        learnt[xla] = {name: variable.numpy() for name, variable in variables.items()}
-        learnt[xla] |= {name: np.float64(losses[name]) for name in ("g", "d", "gan", "l1")}
+        step = steps.compile_step(gradients, [(adam, network)], (average, network, 0.9), xla, [])
+        losses = step({"picture": tf.constant(picture)}, tf.constant(3))
+        learnt[xla] = {name: variable.numpy() for name, variable in variables.items()} | {"g": np.float64(losses["g"])}
     assert any((learnt["on"][name] != value).any() for name, value in before.items())
     assert_equal_but_for_rounding(learnt["on"], learnt["off"])
+
+
+def test_xla_can_compile_the_whole_step(tmp_path, prepared_64, monkeypatch):
+    """As far as its own language; from there to machine code takes a minute, and needs nothing of ours."""
+    args = pix2pix.Args(run=tmp_path, size=64, width=8)
+    records = pipeline.Records(prepared_64, np.arange(2), 64)
+    (batch,) = pix2pix.batches_to_paint(records, np.arange(2), np.arange(2), 2)
+    monkeypatch.setattr(steps, "compile_step", lambda gradients, *_: gradients)
+    gradients = pix2pix.make_train_step(args, pix2pix.State(args))
+    lowered = tf.function(gradients, jit_compile=True, autograph=False).experimental_get_compiler_ir(batch)(stage="hlo")
+    assert lowered.count("convolution(") > 100

@@ -5,13 +5,11 @@ from pathlib import Path
 import parse_face
 import pix2pix
 import pix2pix_rec
-import pix2pix_v2
 from compare import assert_equal_but_for_rounding, checkpoint_variables
 
 NO_FACE_NETWORK = ("--identity", "0", "--perceptual", "0")
 FLAGS = {
     pix2pix: ["--epochs", "2", "--modulation", "none", *NO_FACE_NETWORK],
-    pix2pix_v2: ["--epochs", "1", *NO_FACE_NETWORK],
     pix2pix_rec: ["--epochs", "1", "--norm", "batch", *NO_FACE_NETWORK],
     parse_face: ["--epochs", "1"],
 }

@@ -81,7 +81,7 @@ def test_training_testing_exports_and_editing_in_a_folder_of_any_name(prepared_6
     tested = call(pix2pix, "--train", "--test", "--run", run, "--out", out, "--epochs", 3, "--cache", "on")
     assert tested.status == 0, tested.err
     assert (out / "results.json").is_file()
-    for form in ("keras", "savedmodel", "litert"):
+    for form in ("savedmodel", "litert"):
         exported = call(export, "--run", run, "--format", form)
         assert exported.status == 0, exported.err
     assert (run / "export" / "saved_model" / "saved_model.pb").is_file()
