@@ -64,7 +64,8 @@ class Args:
     borrow: tuple[str, ...] = ()
     """WHAT:NUMBER, from another face: a region (hair:57), or map, colors, identity; in the order in which they stand"""
     move: tuple[str, ...] = ()
-    """NAME:RIGHT,DOWN, a region or part (l_eye), in pixels of the run's size; shapes change after --borrow"""
+    """NAME:RIGHT,DOWN, a region or part (l_eye), in pixels of the run's size; shapes change after --borrow, and in the
+    order of these flags here: all moves first"""
     scale: tuple[str, ...] = ()
     """NAME:FACTOR, 0.25 to 4"""
     turn: tuple[str, ...] = ()
@@ -246,7 +247,8 @@ def sources(args: Args, record: dict) -> dict[str, Face | FaceMap]:
     if missing := set(names) - set(by_name):
         raise BadInput(
             f"{args.edit} uses {len(missing)} of your own pictures, which are not in it: name the file that was "
-            "uploaded, unchanged, with --photo, or with --label-map if it is a map."
+            "uploaded, unchanged, with --photo, or with --label-map if it is a map. An edit of two photographs of your "
+            "own opens on the page alone."
         )
     return by_name
 

@@ -1,5 +1,6 @@
 """The command line: flags that several scripts share, and one way to start a script and to end it."""
 
+import dataclasses
 import errno
 import os
 import sys
@@ -50,8 +51,15 @@ class BatchArgs:
 
 
 def parse(args_type, **options):
-    """Read sys.argv into args_type, a dataclass with a docstring under each field. Wrong flags exit with status 2."""
-    return tyro.cli(args_type, **options)
+    """Read sys.argv into args_type, a dataclass with a docstring under each field. Wrong flags exit with status 2.
+    Raises BadInput for a flag of several values that is given twice: only those of the last would count."""
+    args = tyro.cli(args_type, **options)
+    for field in dataclasses.fields(args_type):
+        flag = f"--{field.name.replace('_', '-')}"
+        times = sum(word.partition("=")[0].replace("_", "-") == flag for word in sys.argv[1:])
+        if times > 1 and isinstance(getattr(args, field.name), tuple):
+            raise BadInput(f"{flag} is given {times} times: write all its values after one, {flag} ONE ANOTHER.")
+    return args
 
 
 def run(main: Callable[[], int | None]) -> None:

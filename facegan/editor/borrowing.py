@@ -61,8 +61,9 @@ def center(labels: np.ndarray, ids: list[int]) -> complex | None:
 
 
 def move(where: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """(S, S) bool under a similarity, by the nearest pixel. What the frame cuts off goes on outside: straight at the
-    sides and at the bottom, where hair falls, and as a dome at the top."""
+    """(S, S) bool under a similarity. A pixel is of it where the four pixels that it comes from are by half, the nearer
+    ones counting more: an enlarged rim is a slope, not a staircase. What the frame cuts off goes on outside: straight
+    at the sides and at the bottom, where hair falls, and as a dome at the top."""
     margin = len(where) // 4
     padded = np.pad(where, ((margin, margin), (margin, margin)), mode="edge").astype(np.uint8)
     wide = padded.copy()
@@ -73,7 +74,7 @@ def move(where: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         cv2.ellipse(wide, middle, (int(half_width), int(half_width) // 3), 0, 180, 360, 1, cv2.FILLED)
     wide[margin:] = padded[margin:]  # an ellipse reaches a pixel too far
     from_margin = matrix - np.array([[0, 0, 1]]) * (matrix[:, :2].sum(1) * margin)[:, None]
-    return cv2.warpAffine(wide, from_margin, where.shape[::-1], flags=cv2.INTER_NEAREST) > 0
+    return cv2.warpAffine(255 * wide, from_margin, where.shape[::-1], flags=cv2.INTER_LINEAR) > 127
 
 
 def place(number: int, other: np.ndarray, masks: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ def test_a_phone_paints_with_a_finger_and_nothing_is_cut_off(browser, served):
         )
         assert wide == []
         small = page.evaluate(
-            """() => [...document.querySelectorAll("button")].filter(x => x.offsetParent &&
+            """() => [...document.querySelectorAll("button, #shaping input")].filter(x => x.offsetParent &&
                  getComputedStyle(x).visibility === "visible" && x.getBoundingClientRect().height < 36).length"""
         )
         assert small == 0

@@ -1,9 +1,11 @@
 """Shapes on the page: handles, mirror, sliders; straight lines, lasso, eyedropper; smooth rims."""
 
 import numpy as np
+import pytest
 
 from editor.asking import FACE, S
 from editor.browsing import (
+    ABORTED,
     REFUSED,
     alert,
     edit_of,
@@ -138,6 +140,63 @@ def test_an_answer_that_comes_after_a_stroke_is_dropped(page):
     drawn = state(page)["grid"]
     release()
     np.testing.assert_array_equal(state(page)["grid"], drawn)
+
+
+@pytest.mark.parametrize("meanwhile", ["another face", "undo"])
+def test_a_change_that_waits_is_of_the_map_it_was_made_on_and_of_no_other(page, meanwhile):
+    page.keyboard.press("6")
+    stroke(page, (5, 5), (15, 5))
+    use_handles(page, "nose")
+    release = hold_answer(page, "**/editor/transform", lambda: page.keyboard.press("ArrowRight"))
+    page.keyboard.press("ArrowRight")  # waits for the first answer
+    if meanwhile == "undo":
+        page.keyboard.press("z")
+    else:
+        take(page, "photo, to edit it", 1)
+        wait_for_face(page, "1")
+    release()
+    assert (state(page)["grid"] == editing.UNPAINTED).all()
+    assert page.get_by_role("button", name="Undo").is_disabled()
+
+
+def test_keys_wait_for_handles_that_are_on_their_way(page):
+    use_handles(page, "nose")
+    page.keyboard.press("ArrowRight")
+    wait_for_words(page, "Nose: 1 right, 0 down, 100 %, 0°.")
+    release = hold_answer(page, "**/editor/transform", lambda: page.keyboard.press("z"))
+    page.keyboard.press("m")
+    page.keyboard.press("ArrowDown")
+    release()
+    wait_for_words(page, "Nose: 0 right, 1 down, 100 %, 0°, mirrored.")
+
+
+def test_escape_takes_a_drag_back(page):
+    x, y = middle(use_handles(page, "nose"))
+    page.locator("#canvas").scroll_into_view_if_needed()
+    box = page.locator("#canvas").bounding_box()
+    unit = box["width"] / S
+    page.mouse.move(box["x"] + x * unit, box["y"] + y * unit)
+    page.mouse.down()
+    page.mouse.move(box["x"] + (x + 5) * unit, box["y"] + y * unit)
+    wait_for_words(page, "Nose: 5 right, 0 down, 100 %, 0°.")
+    page.keyboard.press("Escape")
+    wait_for_words(page, "Nose: 0 right, 0 down, 100 %, 0°.")
+    page.mouse.move(box["x"] + (x + 9) * unit, box["y"] + y * unit)
+    page.mouse.up()
+    assert (state(page)["grid"] == editing.UNPAINTED).all()
+
+
+def test_without_an_answer_the_page_says_so_and_the_next_key_goes_on(browser, served):
+    with opened(browser, served, ABORTED) as page:
+        use_handles(page, "nose")
+        page.route("**/editor/transform", lambda route: route.abort())
+        page.keyboard.press("ArrowRight")
+        wait_for_alert(page, "The server does not answer: try again in a moment.")
+        wait_until(page, "faceEditor.state().handles === null")
+        page.unroute("**/editor/transform")
+        page.keyboard.press("ArrowRight")
+        wait_for_words(page, "Nose: 1 right, 0 down, 100 %, 0°.")
+        assert alert(page) == ""
 
 
 def test_what_the_map_does_not_show_has_no_handles(page):

@@ -154,6 +154,12 @@ def test_an_edit_of_an_own_photograph_opens_once_that_is_there(
     flags += ("--parser", served.setup.place.parser)
     assert "uses 1 of your own pictures, which are not in it" in refusal(call(script, *flags))
     assert "other.jpg is no picture that" in refusal(call(script, *flags, "--photo", tmp_path / "other.jpg"))
+    two = json.dumps(json.loads(content) | {"identity": f"own-{'b' * 24}"})
+    (tmp_path / name).write_text(two)
+    assert "two photographs of your own opens on the page" in refusal(
+        call(script, *flags, "--photo", tmp_path / "me.jpg")
+    )
+    (tmp_path / name).write_bytes(content)
     outcome = call(script, *flags, "--photo", tmp_path / "me.jpg")
     assert outcome.status == 0, outcome.err
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "x.png")), decoded(whole))

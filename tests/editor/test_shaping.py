@@ -43,7 +43,6 @@ def regions_of(**boxes) -> np.ndarray:
     [
         ({}, (20, 23, 13, 18)),
         (dict(right=3, down=-4), (16, 19, 16, 21)),
-        (dict(scale=3), (17, 26, 8, 23)),
         (dict(turn=90), (19, 24, 14, 17)),
         (dict(turn=-90, right=1), (19, 24, 15, 18)),
         (dict(mirror=True), (20, 23, 13, 18)),
@@ -69,6 +68,14 @@ def mirrored_then_turned(labels: np.ndarray) -> np.ndarray:
     result = labels.copy()
     result[18:23, 14:19] = np.rot90(labels[18:23, 14:19][:, ::-1], -1)
     return result
+
+
+def test_a_scaled_rim_is_a_slope_and_no_staircase():
+    labels = drawn()
+    for row in range(4):
+        labels[15 + row, 14 : 15 + row] = ID["mouth"]  # a triangle
+    widths = (transformed(labels, "mouth", scale=4)[9:25] == MOUTH).sum(1)
+    assert np.abs(np.diff(widths)).max() <= 2  # the nearest pixels would make steps of 4
 
 
 def test_one_part_of_a_region_moves_alone():

@@ -7,7 +7,7 @@ import {setRegion, setSize, setTool} from "./controls.js";
 import {face, shown} from "./edit.js";
 import {at, say} from "./elements.js";
 import {save} from "./saved.js";
-import {mirror, moveShape, scaleShape, turnShape} from "./shaping.js";
+import {cancelDrag, mirror, moveShape, scaleShape, turnShape} from "./shaping.js";
 import {cursor, followCursor, moveView, setCursor, view, viewSide, zoom} from "./surface.js";
 
 const KEYS = {
@@ -67,8 +67,10 @@ function pressOnCanvas(event) {  // whether the key means something there
 }
 
 function shapeByKey(key, arrow, far) {
-  if (!arrow && !SHAPE_KEYS[key]) return false;
-  if (arrow) moveShape(arrow[0] * far, arrow[1] * far); else SHAPE_KEYS[key]();
+  if (arrow) moveShape(arrow[0] * far, arrow[1] * far);
+  else if (key === "Escape") cancelDrag();
+  else if (SHAPE_KEYS[key]) SHAPE_KEYS[key]();
+  else return false;
   return true;
 }
 

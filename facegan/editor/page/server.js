@@ -18,7 +18,9 @@ export async function ask(path, content, type) {  // content: what JSON can hold
   throw Object.assign(new Error(sentence || "The server answered " + answer.status + "."), {status: answer.status});
 }
 
-const markUnreachable = error => { error.unreachable = true; throw error; };
+function markUnreachable() {  // the browser's own words would be "Failed to fetch"
+  throw Object.assign(new Error("The server does not answer: try again in a moment."), {unreachable: true});
+}
 
 // Whether it is about a face or a map that the server has no more.
 export const isGone = error => error.status === 400 || error.status === 410;

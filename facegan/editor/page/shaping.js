@@ -21,19 +21,19 @@ let drag = null;       // {grip, start: the pointer's place, from: how the shape
 let slideStep = null;  // of the slider that is dragged: {isNew: whether it is still to become a step of undo}
 let wanted = null;     // the newest change that is still to be asked for
 let isAsking = false;
-let showing = null;    // the handles that are on their way
+let showing = null;    // a promise of the handles, while they are on their way
 
 export function listenToShapes() {
   at("shape").append(...Object.entries(about.shapes).map(([value, words]) => make("option", {value}, words)));
   at("shape").value = "mouth";
   at("shape").addEventListener("change", tellFailure(() => face && choose(at("shape").value)));
-  at("mirror").addEventListener("click", () => mirror());
+  at("mirror").addEventListener("click", mirror);
   for (const name of Object.keys(SLIDERS)) {
     at(name).addEventListener("input", () => { if (face) slide(name); });
     at(name).addEventListener("change", () => { slideStep = null; });
   }
   addEventListener("edit", keepUp);
-  addEventListener("tool", () => { if (face && brush.tool === "shape") showing = tellFailure(showHandles)(); });
+  addEventListener("tool", () => { if (face && brush.tool === "shape") tellFailure(showHandles)(); });
 }
 
 const begin = work => Object.assign(work, {base: {request: request(), under, face}, grid: doc.grid.slice()});
@@ -54,7 +54,7 @@ function keepUp() {  // something has changed the edit
 
 // Only the newest of several changes is asked for while an answer is on its way.
 async function ask(change) {  // {work, send: the request -> its answer, words, step}
-  wanted = change;
+  wanted = {...change, base: change.work.base};  // and no other: the face or its map may change while it waits
   if (isAsking) return;
   isAsking = true;
   while (wanted) {
@@ -62,16 +62,15 @@ async function ask(change) {  // {work, send: the request -> its answer, words, 
     wanted = null;
     try { await apply(next); } catch (error) {
       warn(error.message);
-      next.work.base = null;
+      if (next.work.base === next.base) next.work.base = null;
       keepUp();
     }
   }
   isAsking = false;
 }
 
-async function apply({work, send, words, step}) {
-  const {base} = work;
-  if (!base) return;
+async function apply({work, base, send, words, step}) {
+  if (!base || work.base !== base) return;
   const {grid} = await send(base.request);
   endStroke();
   if (work.base !== base) return;  // something else has changed the map meanwhile
@@ -98,7 +97,12 @@ async function choose(name) {
   if (brush.tool === "shape") await showHandles(); else setTool("shape");
 }
 
-async function showHandles(isChosen = true) {  // isChosen: by somebody who wants to hear of it
+function showHandles(isChosen = true) {  // isChosen: by somebody who wants to hear of it
+  const newest = askHandles(isChosen).finally(() => { if (showing === newest) showing = null; });
+  return showing = newest;
+}
+
+async function askHandles(isChosen) {
   begin(handling);
   setHandles(null);
   const {base} = handling, name = at("shape").value, {box} = await askTransformed(base.request, name, STILL);
@@ -108,8 +112,14 @@ async function showHandles(isChosen = true) {  // isChosen: by somebody who want
   draw();
 }
 
+// By keys or a button, as soon as there are handles; changesOf: how the shape is -> what becomes another.
+const shapeBy = tellFailure(async changesOf => {
+  if (!handles && !showing) showHandles();
+  while (showing) await showing;
+  if (handles) shapeTo(changesOf(handles.how));
+});
+
 function shapeTo(changes, step = {isNew: true}) {
-  if (!handles) return;
   const size = about.size, clamp = (value, low, high) => Math.min(high, Math.max(low, value));
   const {right, down, scale, turn, mirror} = {...handles.how, ...changes}, [smallest, largest] = about.scales;
   const how = {
@@ -127,16 +137,15 @@ function inWords(name, {right, down, scale, turn, mirror}) {
   return name[0].toUpperCase() + name.slice(1) + ": " + parts.join(", ") + (mirror ? ", mirrored." : ".");
 }
 
-export async function mirror() {
+export function mirror() {
   if (!face) return;
   if (brush.tool !== "shape") setTool("shape");
-  await showing;
-  shapeTo({mirror: !handles?.how.mirror});
+  shapeBy(how => ({mirror: !how.mirror}));
 }
 
-export const moveShape = (x, y) => shapeTo({right: handles?.how.right + x, down: handles?.how.down + y});
-export const scaleShape = factor => shapeTo({scale: handles?.how.scale * factor});
-export const turnShape = degrees => shapeTo({turn: handles?.how.turn + degrees});
+export const moveShape = (x, y) => shapeBy(how => ({right: how.right + x, down: how.down + y}));
+export const scaleShape = factor => shapeBy(how => ({scale: how.scale * factor}));
+export const turnShape = degrees => shapeBy(how => ({turn: how.turn + degrees}));
 
 // --- a pointer that drags --------------------------------------------------------------------------------------------
 
@@ -164,7 +173,7 @@ export function dragTo(p, isCoarse) {  // isCoarse: turn by 15 degrees at a time
 
 export function drop() { drag = null; }
 
-export function cancelDrag() {  // a second finger came, so it was none
+export function cancelDrag() {  // a second finger came, or Escape, so it was none
   if (drag && drag.from && handles && handles.how !== drag.from) shapeTo(drag.from, drag.step);
   drag = null;
 }
