@@ -52,11 +52,14 @@ class BatchArgs:
 
 def parse(args_type, **options):
     """Read sys.argv into args_type, a dataclass with a docstring under each field. Wrong flags exit with status 2.
-    Raises BadInput for a flag of several values that is given twice: only those of the last would count."""
+    Raises BadInput for a flag of several values that is given twice, as only those of the last would count, or without
+    one."""
     args = tyro.cli(args_type, **options)
     for field in dataclasses.fields(args_type):
         flag = f"--{field.name.replace('_', '-')}"
         times = sum(word.partition("=")[0].replace("_", "-") == flag for word in sys.argv[1:])
+        if times and getattr(args, field.name) == ():
+            raise BadInput(f"{flag} stands without a value: see --help.")
         if times > 1 and isinstance(getattr(args, field.name), tuple):
             raise BadInput(f"{flag} is given {times} times: write all its values after one, {flag} ONE ANOTHER.")
     return args

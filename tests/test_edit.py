@@ -109,6 +109,7 @@ def test_runs_of_the_other_scripts_edit_too(other, trained, prepared_64, call, t
         (("--sample", 8, "--color", f"hair={2000 * 'r'}", "--out", "x.png"), f"'{97 * 'r'}...' is no colour"),
         (("--sample", 8, "--move", "mouth:3", "--out", "x.png"), "--move mouth:3: write NAME:RIGHT,DOWN, for instance"),
         (("--sample", 8, "--move", "mouth:1,2", "--move=nose:3,4", "--out", "x.png"), "--move is given 2 times: write"),
+        (("--sample", 8, "--mirror", "--out", "x.png"), "--mirror stands without a value"),
         (("--sample", 8, "--scale", "mouth:big", "--out", "x.png"), "--scale mouth:big: write NAME:FACTOR"),
         (("--sample", 8, "--turn", "chin:5", "--out", "x.png"), "there is no 'chin' to move"),
         (("--sample", 8, "--turn", "nose:nan", "--out", "x.png"), "turn of nose goes from -180 to 180, not nan"),
