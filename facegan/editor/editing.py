@@ -324,19 +324,17 @@ def inputs(edit: Edit) -> dict[str, np.ndarray]:
 def paint_weights(edit: Edit) -> np.ndarray:
     """How much of each pixel the generator paints when the rest of the photograph is kept, (S, S) float32 in 0..1: all
     of the face for another identity or another map under it, else what compositing.repaint_weights() says, and all of
-    a region with another style, as if it were recoloured; 0 in the background."""
+    a region with another style with the pixel around, which is a mixture; 0 in the background."""
     has_own_map = np.array_equal(edit.under.labels, edit.face.map.labels)
     if not has_own_map or not np.array_equal(edit.face_id, edit.face.face_id):  # old shadows would be bruises there
         return edit.area.astype(np.float32)
     weights = compositing.repaint_weights(edit.face.regions, edit.regions)
-    for number in styled(edit):
-        weights = np.maximum(weights, compositing.recolor_weights(edit.face.regions, edit.regions, number))
-    return weights * edit.area
+    return np.maximum(weights, compositing.fade(is_styled(edit), 1)) * edit.area
 
 
-def styled(edit: Edit) -> list[int]:
-    """The numbers of the regions that have another style."""
-    return [NAMES.index(region) for region, style in edit.styles.items() if style.strength]
+def is_styled(edit: Edit) -> np.ndarray:
+    """Which pixels show a region with another style, (S, S) bool."""
+    return np.isin(edit.regions, [NAMES.index(region) for region, style in edit.styles.items() if style.strength])
 
 
 def recolor_weights(edit: Edit) -> dict[int, np.ndarray]:
@@ -385,8 +383,7 @@ def layers(edit: Edit, generated: np.ndarray, keep: bool) -> Layers:
     if keep:
         recolored = recolor_weights(edit)
         base = compositing.recolor(face.image, recolored, face.colors, edit.colors)
-        is_styled = np.isin(edit.regions, styled(edit))  # in its own colours, not in the photograph's
-        shares = np.where(is_styled, np.float32(1), weights)
+        shares = np.where(is_styled(edit), np.float32(1), weights)  # which keeps the style's colours
         picture = compositing.match_colors(picture, base, face.regions, edit.regions, shares)
     bare = bare_background(edit)
     filling = fill_gaps(base, ~grow(face.area, len(base) // 64)) if bare.any() else base

@@ -1,6 +1,7 @@
 """Style by example: a region in another face's style, as functions, from the server, in edit files and on the page."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,20 +18,21 @@ from editor.browsing import (
     photo_file,
     ready,
     result,
-    settle,
     state,
-    stroke,
     take,
     wait_for_alert,
     wait_for_words,
     wait_until,
     words,
 )
-from facegan.editor import edit_files, editing, style_codes, wishes
+from facegan.editor import compositing, edit_files, editing, style_codes, wishes
 from facegan.editor.answers import Answers, Setup
 from facegan.editor.upload_store import UploadStore
 from facegan.errors import BadInput
 from facegan.regions import REGIONS
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+import style_by_example as benchmark
 
 HAIR = list(REGIONS).index("hair")
 LOAN = {"hair": {"from": "1", "strength": 0.7}}
@@ -89,14 +91,14 @@ def test_codes_mix_from_the_own_ones_to_the_others(run, two_faces):
         assert np.array_equal(picture, plain) is (strength == 0)
 
 
-def test_a_style_changes_its_region_alone_and_none_at_strength_0(editor_setup, two_faces):
+def test_a_style_changes_its_region_and_the_pixel_around_and_nothing_at_strength_0(editor_setup, two_faces):
     face, other = two_faces
     plain = editing.begin(face)
     styled = editing.borrow_style(plain, other, "hair")
     picture = editing.composite(styled, editor_setup.paint(styled))
     changed = (picture != face.image).any(-1)
     assert changed.sum() > 0.9 * (face.regions == HAIR + 1).sum()
-    assert not changed[face.regions != HAIR + 1].any()
+    assert not changed[~compositing.grow(face.regions == HAIR + 1, 1)].any()
     none = editing.borrow_style(plain, other, "hair", 0)
     np.testing.assert_array_equal(editor_setup.paint(none), editor_setup.paint(plain))
     np.testing.assert_array_equal(editing.composite(none, editor_setup.paint(none)), face.image)
@@ -156,6 +158,30 @@ def test_the_codes_of_a_face_are_computed_once_and_go_with_it(run, prepared_64):
     assert len(inputs.codes) == 1
     del face, edit
     assert len(inputs.codes) == 0
+
+
+# --- benchmarks/style_by_example.py -----------------------------------------------------------------------------------
+
+
+def test_the_score_by_hand(run, two_faces):
+    black, white = np.zeros((5, 3)), np.full((2, 3), 255.0)
+    assert benchmark.color_distance(black, white) == pytest.approx(100, abs=0.1)  # from L 0 to L 100
+    where, there = np.zeros((2, S, S), bool)
+    where[:, :20] = there[10:20, :20] = True  # other boxes of one shape: all of both
+    pictures = np.full((2, S, S, 3), 200, np.uint8)
+    pictures[1] = 10
+
+    def brightness(a, b):
+        return np.abs(a.astype(float) - b).mean((1, 2, 3))
+
+    assert benchmark.region_lpips(brightness, pictures[0], where, pictures[1], there) == 190
+    there[10:15, :10] = there[15:20, 10:20] = False  # a half of its box
+    assert benchmark.region_lpips(brightness, pictures[0], where, pictures[1], there) == pytest.approx(190)
+    rows = benchmark.measure(benchmark.Painter(run), brightness, *two_faces, "hair")
+    assert rows["the photograph (strength 0)"][2:] == [0, 0]
+    assert rows["strength 1"][2] == 0
+    assert rows["strength 1"][3] > 0
+    assert set(rows) == {*benchmark.WAYS, benchmark.REFERENCE}
 
 
 # --- from the server, and in files ------------------------------------------------------------------------------------
@@ -247,6 +273,12 @@ def test_a_style_is_borrowed_weakened_by_keys_undone_and_kept(page, prepared_64,
     page.get_by_label("Edit file").set_input_files(download.value.path())
     wait_until(page, "document.getElementById('status').textContent.startsWith('Opened ')")
     np.testing.assert_array_equal(result(page), seen)
+    skin = as_png(editing.full_labels(np.ones((S, S))))
+    page.get_by_label("Label map").set_input_files({"name": "m.png", "mimeType": "image/png", "buffer": skin})
+    wait_for_words(page, "Your map.")
+    take(page, "style", 2)
+    wait_for_alert(page, "This map shows no hair: paint or borrow some first.")
+    assert state(page)["doc"]["styles"]["hair"]["from"] == "1"
 
 
 def test_a_phone_borrows_a_style_with_a_finger_and_nothing_is_cut_off(browser, served):
@@ -280,17 +312,3 @@ def test_the_style_of_an_uploaded_photograph(browser, served, raw, true_maps, pr
             editing.begin(editing.read_face(prepared_64, FACE)), editing.read_face(prepared_64, 1), "hair"
         )
         np.testing.assert_array_equal(result(page), editing.composite(edit, served.setup.paint(edit)))
-
-
-def test_a_region_that_the_map_lacks_is_refused(page):
-    page.keyboard.press("f")
-    page.keyboard.press("1")
-    for _ in range(20):  # every piece of hair becomes skin
-        places = np.argwhere(state(page)["shown"] == HAIR + 1)
-        if not len(places):
-            break
-        stroke(page, (places[0][1] + 0.5, places[0][0] + 0.5))
-    settle(page)
-    take(page, "style", 1)
-    wait_for_alert(page, "This map shows no hair: paint or borrow some first.")
-    assert state(page)["doc"]["styles"] == {}
