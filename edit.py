@@ -4,6 +4,7 @@ of it.
     python edit.py                                            # a page in the browser: http://127.0.0.1:7860
     python edit.py --run runs/pix2pix_v2 --data data/celeba --sample 12
     python edit.py --sample 12 --borrow hair:57 --color hair=#8a3b1f --out edited.png      # without a browser
+    python edit.py --run runs/pix2pix_rec --sample 12 --borrow style:hair:57 --out edited.png
     python edit.py --sample 12 --move mouth:0,4 --scale l_eye:1.2 --longer-hair 0.3 --out edited.png
     python edit.py --photo me.jpg --borrow map:3 --out me_as_3.png --save-map map.png --save-sample me.npz
     python edit.py --edit face_12_edit.json --out edited.png  # an edit that the page gave as a file
@@ -29,10 +30,23 @@ import tensorflow as tf
 
 import export
 from face_recognition import face_recognition
-from facegan import align, cli, files, parsers, pictures, pipeline, precision, prepared, regions, run_folder
-from facegan.editor import edit_files, editing, pasting, uploads
+from facegan import (
+    align,
+    cli,
+    files,
+    norms,
+    parsers,
+    pictures,
+    pipeline,
+    precision,
+    prepared,
+    regions,
+    run_folder,
+)  # fmt: skip
+from facegan.editor import edit_files, editing, pasting, style_codes, uploads, wishes
 from facegan.editor.answers import Setup
 from facegan.editor.editing import Edit, Face, FaceMap
+from facegan.editor.style_codes import Inputs
 from facegan.editor.upload_store import name_of
 from facegan.errors import BadInput, printable
 from facegan.quiet import quiet
@@ -62,7 +76,8 @@ class Args:
     label_map: Path | None = None
     """edit into this map: a picture in CelebAMask-HQ's ids or colours"""
     borrow: tuple[str, ...] = ()
-    """WHAT:NUMBER, from another face: a region (hair:57), or map, colors, identity; in the order in which they stand"""
+    """WHAT:NUMBER, from another face, in this order: a region (hair:57), or map, colors, identity; a region's style, by
+    a run of pix2pix_rec.py, as a whole (style:hair:57) or by a strength of 0..1 (style:hair:57:0.7)"""
     move: tuple[str, ...] = ()
     """NAME:RIGHT,DOWN, a region or part (l_eye), in pixels of the run's size; shapes change after --borrow, and in the
     order of these flags here: all moves first"""
@@ -117,9 +132,25 @@ def training_flags(args: Args) -> str:
 
 
 def paint(run: export.Run, edit: Edit) -> np.ndarray:
-    """What a run makes of an edit: (S, S, 3) float32 in 0..1."""
-    model, inputs = export.named(run.generator), editing.inputs(edit)
+    """What a run makes of an edit: (S, S, 3) float32 in 0..1. Raises BadInput for a style if the run has no codes."""
+    model, inputs = editable(run.generator), Inputs(run.generator, missing_styles(run))(edit)
     return finite(model({name: inputs[name] for name in model.input})["picture"][0].numpy())
+
+
+def editable(generator: keras.Model) -> keras.Model:
+    """A generator between named inputs and output, with those of style_codes.mixing() where it has style codes."""
+    return export.named(style_codes.mixing(generator) if style_codes.has_codes(generator) else generator)
+
+
+def missing_styles(run: export.Run) -> str:
+    """Why no style can be borrowed, in a sentence; "" where it can."""
+    if style_codes.has_codes(run.generator):
+        return ""
+    condition = " --condition map" if run.script.__name__ == "pix2pix_rec" else ""
+    return (
+        f"{printable(run.args.run)} was trained by {run.script.__name__}.py{condition}, and has no style codes to mix: "
+        "to borrow a style, name a run of pix2pix_rec.py --condition pair with --run."
+    )
 
 
 def finite(picture: np.ndarray) -> np.ndarray:
@@ -132,21 +163,21 @@ def finite(picture: np.ndarray) -> np.ndarray:
 def painter(run: export.Run) -> Callable[[Edit], np.ndarray]:
     """paint() of many edits, made faster once: by a graph on a GPU, by LiteRT on a CPU, which takes half of a graph's
     time for one face. One call at a time."""
-    lock = threading.Lock()
+    lock, inputs_of = threading.Lock(), Inputs(run.generator, missing_styles(run))
     if tf.config.list_physical_devices("GPU"):
-        model = export.named(run.generator)
+        model = editable(run.generator)
         graph = tf.function(lambda inputs: model(inputs)["picture"], autograph=False)
         network, shapes = lambda inputs: graph(inputs).numpy(), {name: x.shape for name, x in model.input.items()}
     else:
         with tempfile.TemporaryDirectory() as folder, files.plain_name(Path(folder)) as plain, quiet():
             with files.named_errors(Path(folder) / "model.tflite"):
-                export.write_litert(export.standalone(run), plain / "model.tflite")
+                export.write_litert(editable(norms.portable_copy(run.generator)), plain / "model.tflite")
             loaded = export.load_litert(plain / "model.tflite")
         network, shapes = loaded.paint, loaded.inputs
     network({name: np.zeros((1, *shape[1:]), np.float32) for name, shape in shapes.items()})  # not at the first stroke
 
     def paint_fast(edit: Edit) -> np.ndarray:
-        inputs = editing.inputs(edit)
+        inputs = inputs_of(edit)
         with lock:  # two at once would only take turns on the same cores
             return finite(network({name: inputs[name] for name in shapes})[0])
 
@@ -288,15 +319,12 @@ def edit_by_flags(args: Args) -> Edit:
     if args.label_map:
         labels = uploads.label_map(uploads.read(args.label_map), str(args.label_map))
         edit = editing.borrow_map(edit, own_map(args, labels))
-    for loan in args.borrow:
-        what, _, number = loan.partition(":")
-        edit = editing.borrow(edit, face_at(args, number, f"--borrow {loan}"), what)
+    for wish in args.borrow:
+        loan = wishes.loan(wish)
+        edit = wishes.borrow(edit, loan, face_at(args, loan.number, loan.flag))
     edit = shape_by_flags(args, edit)
     for wish in args.color:
-        region, _, color = wish.partition("=")
-        if region not in regions.REGIONS:
-            raise BadInput(f"--color {wish}: write REGION=#rrggbb; the regions are {', '.join(regions.REGIONS)}.")
-        edit = editing.recolor(edit, region, editing.parse_color(color))
+        edit = wishes.recolor(edit, wish)
     return edit
 
 
@@ -308,17 +336,7 @@ def shape_flags(args: Args) -> dict[str, object]:
 
 def shape_by_flags(args: Args, edit: Edit) -> Edit:
     """The edit with its map moved, scaled, turned and mirrored, and then by the three amounts. Raises BadInput."""
-    for wish in args.move:
-        name, (right, down) = name_and_numbers(f"--move {wish}", wish, "NAME:RIGHT,DOWN", 2)
-        edit = editing.transform(edit, name, right=right, down=down)
-    for wish in args.scale:
-        name, (factor,) = name_and_numbers(f"--scale {wish}", wish, "NAME:FACTOR", 1)
-        edit = editing.transform(edit, name, scale=factor)
-    for wish in args.turn:
-        name, (degrees,) = name_and_numbers(f"--turn {wish}", wish, "NAME:DEGREES", 1)
-        edit = editing.transform(edit, name, turn=degrees)
-    for name in args.mirror:
-        edit = editing.transform(edit, name, mirror=True)
+    edit = wishes.transform(edit, args.move, args.scale, args.turn, args.mirror)
     if args.open_mouth:
         edit = editing.open_mouth(edit, args.open_mouth)
     if args.close_eyes:
@@ -326,18 +344,6 @@ def shape_by_flags(args: Args, edit: Edit) -> Edit:
     if args.longer_hair:
         edit = editing.lengthen_hair(edit, args.longer_hair)
     return edit
-
-
-def name_and_numbers(flag: str, wish: str, form: str, count: int) -> tuple[str, list[float]]:
-    """ "mouth:0,4" -> "mouth", [0, 4]. BadInput says how it is written."""
-    name, _, text = wish.partition(":")
-    try:
-        numbers = [float(number) for number in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count:
-        raise BadInput(f"{flag}: write {form}, for instance mouth:{','.join(['2'] * count)}.")
-    return name, numbers
 
 
 def text_of(run: export.Run) -> dict[str, str]:
@@ -383,6 +389,7 @@ def page_setup(args: Args, run: export.Run) -> Setup:
         own_photo=functools.partial(own_photo, args),
         own_map=functools.partial(own_map, args),
         missing_parser=lambda: missing_parser(args),
+        missing_styles=missing_styles(run),
     )
 
 

@@ -102,21 +102,22 @@ def standalone(run: Run) -> keras.Model:
 
 
 def named(generator: keras.Model) -> keras.Model:
-    """A generator between named inputs and output: masks, colors, face_id, and photo where it takes one -> picture."""
+    """A generator between named inputs and output: masks, colors, face_id, photo where it takes one, styles and
+    strengths where style_codes.mixing() made it -> picture."""
     size, n = generator.inputs[0].shape[1], len(REGIONS)
     inputs = {
         "masks": layers.Input((size, size, n), name="masks"),
         "colors": layers.Input((n, 3), name="colors"),
         "face_id": layers.Input((pipeline.FACE_ID,), name="face_id"),
     }
-    if len(generator.inputs) == 3:
-        inputs["photo"] = layers.Input((size, size, 3), name="photo")
-    masks, colors, face_id, *photo = inputs.values()
+    for name, tensor in zip(("photo", "styles", "strengths"), generator.inputs[2:], strict=False):
+        inputs[name] = layers.Input(tensor.shape[1:], name=name)
+    masks, colors, face_id, *others = inputs.values()
     flat = layers.Reshape((size * size, n))(masks)
     cmask = ops.matmul(flat, colors) / ops.maximum(ops.sum(flat, -1, keepdims=True), 1)  # as pipeline.color_map
     masks_and_colors = layers.Concatenate()([masks, layers.Reshape((size, size, 3))(cmask)])  # (B, S, S, 10)
     code = layers.Concatenate()([layers.Reshape((pipeline.COLORS,))(colors), face_id])  # (B, 149)
-    return keras.Model(inputs, {"picture": generator([masks_and_colors, code, *photo])})
+    return keras.Model(inputs, {"picture": generator([masks_and_colors, code, *others])})
 
 
 # --- the formats ------------------------------------------------------------------------------------------------------

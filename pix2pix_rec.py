@@ -188,7 +188,7 @@ def Generator(args: Args) -> keras.Model:
         background = 1 - keras.ops.max(masks, -1, keepdims=True)  # (B, S, S, 1): no region
         areas = layers.Concatenate()([masks, background])  # (B, S, S, 8)
         styles = style_codes(args, inputs[-1], areas)  # (B, 8, style)
-        code = layers.Concatenate()([code, layers.Flatten()(styles)])  # (B, 149 + 8 * style)
+        code = layers.Concatenate()([code, layers.Flatten(name="style_codes")(styles)])  # (B, 149 + 8 * style)
         shares = layers.Reshape((-1, len(REGIONS) + 1))(areas / keras.ops.sum(areas, -1, keepdims=True))  # (B, S*S, 8)
         style_map = keras.ops.matmul(shares, layers.Dense(16, dtype=keras.config.floatx())(styles))  # (B, S*S, 16)
         style_map = layers.Reshape((args.size, args.size, 16))(style_map)  # each pixel shows its areas' styles

@@ -241,6 +241,7 @@ def editor_readers(of: Folders) -> dict[str, Reader]:
     edit_file = of.place / "edit_file.json"
     face, grid = editing.read_face(of.data, k), np.full((SIZE, SIZE), editing.UNPAINTED, np.uint8)
     message = dict(face=str(k), map=None, grid=wire.pack(grid), colors=["#804020"] * 7, identity=str(k), keep=True)
+    message["styles"] = {"skin": {"from": str(k), "strength": 0.5}}
     edit.write_text(json.dumps(message))
     Image.fromarray(face.image).save(photo)
     label_map.write_bytes(pictures.encode(editing.full_labels(face.map.labels), "PNG"))

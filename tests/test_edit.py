@@ -96,6 +96,28 @@ def test_runs_of_the_other_scripts_edit_too(other, trained, prepared_64, call, t
     assert Image.open(out).size == (S, S)
 
 
+def test_a_style_from_the_command_line_is_that_of_the_functions(trained, prepared_64, call, tmp_path):
+    run, out = trained(pix2pix_rec).run, tmp_path / "edited.png"
+    loans = ("--borrow", "style:hair:1:0.5", "style:skin:2")
+    outcome = call(script, "--run", run, "--data", prepared_64, "--sample", 8, *loans, "--out", out)
+    assert outcome.status == 0, outcome.err
+    faces = {k: editing.read_face(prepared_64, k) for k in (8, 1, 2)}
+    edit = editing.borrow_style(editing.begin(faces[8]), faces[1], "hair", 0.5)
+    edit = editing.borrow_style(edit, faces[2], "skin")
+    restored = script.restore(script.Args(run=run, data=prepared_64))
+    picture = editing.composite(edit, script.paint(restored, edit))
+    np.testing.assert_array_equal(np.asarray(Image.open(out)), picture)
+
+
+@pytest.mark.parametrize("other", [pix2pix, pix2pix_v2], ids=lambda other: other.__name__)
+def test_a_run_without_style_codes_refuses_a_style(other, trained, prepared_64, call, tmp_path):
+    flags = ("--run", trained(other).run, "--data", prepared_64, "--sample", 8, "--borrow", "style:hair:1")
+    sentence = refusal(call(script, *flags, "--out", tmp_path / "x.png"))
+    assert f"was trained by {other.__name__}.py, and has no style codes" in sentence
+    assert "pix2pix_rec.py --condition pair with --run" in sentence
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
@@ -104,6 +126,11 @@ def test_runs_of_the_other_scripts_edit_too(other, trained, prepared_64, call, t
         (("--sample", 8, "--borrow", "hair:77", "--out", "x.png"), "--borrow hair:77: no face 77"),
         (("--sample", 8, "--borrow", "hair:../1", "--out", "x.png"), "no face ../1"),
         (("--sample", 8, "--borrow", "ears:1", "--out", "x.png"), "cannot borrow 'ears'"),
+        (("--sample", 8, "--borrow", "style:hair", "--out", "x.png"), "--borrow style:hair: write style:REGION:NUMBER"),
+        (("--sample", 8, "--borrow", "style:hair:1:x", "--out", "x.png"), "write style:REGION:NUMBER"),
+        (("--sample", 8, "--borrow", "style:hair:77", "--out", "x.png"), "--borrow style:hair:77: no face 77"),
+        (("--sample", 8, "--borrow", "style:hair:1:2", "--out", "x.png"), "hair:1:2: the strength .* 0 to 1, not 2"),
+        (("--sample", 8, "--borrow", "style:ears:1", "--out", "x.png"), "--borrow style:ears:1: no style of 'ears'"),
         (("--sample", 8, "--color", "hat=#000000", "--out", "x.png"), "the regions are skin, eyes"),
         (("--sample", 8, "--color", "hair=red", "--out", "x.png"), "'red' is no colour"),
         (("--sample", 8, "--color", f"hair={2000 * 'r'}", "--out", "x.png"), f"'{97 * 'r'}...' is no colour"),

@@ -62,6 +62,8 @@ class Setup:
     """ids (512, 512) -> map"""
     missing_parser: Callable[[], str] = lambda: ""
     """why photographs cannot be taken and what to do, in a sentence; "" where they can"""
+    missing_styles: str = ""
+    """why styles cannot be borrowed and what to do, in a sentence; "" where they can"""
 
     @property
     def data(self) -> Path:
@@ -74,7 +76,7 @@ class Setup:
 
 class Answers:
     """Answers requests, each in a thread of its own. A message is the edit that a page sends, as parsed JSON: face,
-    map, grid, colors, identity, keep."""
+    map, grid, colors, identity, keep, styles."""
 
     def __init__(self, setup: Setup, store: UploadStore):
         self.setup, self.store = setup, store
@@ -102,6 +104,7 @@ class Answers:
             "maxBytes": uploads.MAX_BYTES,
             "maxEdit": edit_files.MAX_BYTES,
             "missingParser": self.setup.missing_parser(),
+            "missingStyles": self.setup.missing_styles,
         }
 
     def faces(self, start: int) -> dict:
@@ -176,7 +179,7 @@ class Answers:
         picture of it than the one that was seen when it was written."""
         record = edit_files.parse(files.decode(content, name, edit_files.AGAIN), name)
         edit_files.check(record, self.setup.place, name)
-        message = {key: record[key] for key in edit_files.EDIT}
+        message = edit_files.edit_of(record)
         try:
             self.edit(session, message)
         except Gone:

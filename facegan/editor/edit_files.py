@@ -1,7 +1,7 @@
 """An edit as a small file: what the page sends to the server, and by what another machine knows that it would paint
 the same of it.
 
-format      1
+format      1; 2 where styles are borrowed, which earlier versions of this project do not know
 run         script, name and step, for a person; weights, their checksum, which decides
 size        working size S
 checksums   number of a face of the data folder -> of its photograph, masks and map
@@ -12,6 +12,7 @@ identity    whose face ID it has, or null: the face's own
 grid        what was painted: wire.pack()
 colors      of each region, "#rrggbb" or null: the photograph's own
 keep        whether the rest of the photograph stays
+styles      region -> from: whose style it has, and strength in 0..1; left out where none is borrowed
 """
 
 import json
@@ -26,7 +27,7 @@ from facegan.editor.editing import Edit, Face, FaceMap
 from facegan.errors import BadInput, brief
 from facegan.regions import REGIONS
 
-FORMAT = 1
+FORMATS = (1, 2)
 MAX_BYTES = 3_000_000
 """Bytes of an edit: a grid of 512 x 512 in which no pixel is like its neighbour takes 1.1 MB."""
 AGAIN = "download the edit again from the page, or bring the file back as it was."
@@ -49,12 +50,24 @@ def are_colors(value: object) -> bool:
     return isinstance(value, list) and len(value) == len(REGIONS) and all(map(is_color_or_none, value))
 
 
+def are_styles(value: object) -> bool:
+    return isinstance(value, dict) and all(region in REGIONS and is_style(x) for region, x in value.items())
+
+
+def is_style(value: object) -> bool:
+    return not files.fault(value, {"from": is_name, "strength": is_share})
+
+
+def is_share(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 1
+
+
 def are_checksums(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(checksum, str) for checksum in value.values())
 
 
 EDIT = {"face": is_name, "map": is_name_or_none, "grid": str, "colors": are_colors, "identity": is_name_or_none}
-EDIT |= {"keep": bool}
+EDIT |= {"keep": bool, "styles?": are_styles}
 """What the page sends of an edit (files.fault)."""
 FILE = {"format": int, "run": {"script": str, "name": str, "step": int, "weights": str}, "size": prepared.is_size}
 FILE |= {"checksums": are_checksums, "parser?": str, **EDIT}
@@ -78,16 +91,25 @@ class Place(NamedTuple):
 
 def text_of(message: dict, sources: dict[str, Face | FaceMap], place: Place) -> str:
     """The file of a page's edit; sources: of each of its names()."""
-    about = {"format": FORMAT, "run": place.run, "size": place.size}
+    edit = edit_of(message)
+    about = {"format": 2 if "styles" in edit else 1, "run": place.run, "size": place.size}
     about["checksums"] = {name: checksum(place.data, name) for name in names(message) if name.isdigit()}
     if any(isinstance(source, Face) and source.original for source in sources.values()):
         about["parser"] = parser_checksum(place.parser)
-    return json.dumps({**about, **{key: message.get(key) for key in EDIT}}, indent=1) + "\n"
+    return json.dumps({**about, **edit}, indent=1) + "\n"
+
+
+def edit_of(record: dict) -> dict:
+    """What a page's message, or a file, says of the edit itself; styles where there are some."""
+    edit = {key: record.get(key) for key in EDIT if not key.endswith("?")}
+    return edit | ({"styles": record["styles"]} if record.get("styles") else {})
 
 
 def names(message: dict) -> list[str]:
     """The faces and maps of which an edit is made, once each."""
-    return list(dict.fromkeys(message[key] for key in ("face", "map", "identity") if message[key] is not None))
+    sources = [message[key] for key in ("face", "map", "identity")]
+    sources += [style["from"] for style in message.get("styles", {}).values()]
+    return list(dict.fromkeys(name for name in sources if name is not None))
 
 
 def checksum(data: Path, name: str) -> str:
@@ -115,9 +137,9 @@ def read(path: Path) -> dict:
 def parse(text: str, name: Path | str) -> dict:
     """read() of a text that a sentence calls by a name."""
     record = files.parse_json(text, name, AGAIN, {"format": int})
-    if record["format"] != FORMAT:
+    if record["format"] not in FORMATS:
         raise BadInput(
-            f"{name} is of format {brief(record['format'])}, here {FORMAT} is read: open it with the version of this "
+            f"{name} is of format {brief(record['format'])}, here 1 and 2 are read: open it with the version of this "
             "project that wrote it."
         )
     reason = files.fault(record, FILE)
@@ -162,7 +184,7 @@ def in_words(run: dict) -> str:
 
 def read_edit(message: dict, sources: dict[str, Face | FaceMap], size: int) -> Edit:
     """The edit of a page's message, or of a file; sources: of each of its names(). Raises BadInput where the face, or
-    whose identity it has, is a map alone; LookupError, TypeError or ValueError where it is no edit."""
+    whose identity or style it has, is a map alone; LookupError, TypeError or ValueError where it is no edit."""
     edit = editing.begin(face_of(sources[message["face"]]))
     if message["map"] is not None:
         edit = replace(edit, map=map_of(sources[message["map"]]))
@@ -172,6 +194,8 @@ def read_edit(message: dict, sources: dict[str, Face | FaceMap], size: int) -> E
             edit = editing.recolor(edit, region, editing.parse_color(color))
     if message["identity"] is not None:
         edit = editing.borrow_identity(edit, face_of(sources[message["identity"]]))
+    for region, style in message.get("styles", {}).items():
+        edit = editing.set_style(edit, face_of(sources[style["from"]]), region, style["strength"])
     return edit
 
 

@@ -3,7 +3,8 @@
     face, other = editing.read_face(data, 12), editing.read_face(data, 57)
     edit = editing.begin(face)
     edit = editing.borrow_region(edit, other.map, "hair")
-    edit = editing.recolor(edit, "hair", editing.parse_color("#8a3b1f"))
+    edit = editing.borrow_style(edit, other, "hair", 0.7)  # of a run that has style codes
+    edit = editing.recolor(edit, "skin", editing.parse_color("#e0b090"))
     edit = editing.paint(edit, where, "mouth")  # where (S, S) bool
     edit = editing.close_eyes(editing.transform(edit, "nose", down=2, scale=1.2), 0.5)
     picture = editing.composite(edit, painter(edit))
@@ -14,7 +15,7 @@ takes. S is the working size. No TensorFlow.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import NamedTuple
@@ -22,10 +23,10 @@ from typing import NamedTuple
 import numpy as np
 
 from facegan import labelmaps, prepared, regions
-from facegan.editor import borrowing, compositing, shaping
-from facegan.editor.compositing import fill_gaps, grow, nearest
+from facegan.editor import borrowing, compositing, parts, shaping
+from facegan.editor.compositing import fill_gaps, grow
 from facegan.errors import BadInput, brief
-from facegan.regions import LABEL_REGION, PARTS, REGIONS
+from facegan.regions import LABEL_REGION, REGIONS
 
 NAMES = ("background", *REGIONS)
 """Number of a region in a grid -> its name."""
@@ -54,7 +55,7 @@ class Original(NamedTuple):
     """upper left, upper right and lower left corner of the cut-out, positions (x, y) in the photograph, (3, 2)"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal to itself alone, so that what is computed of a face can be kept by it
 class Face:
     """A prepared face: image (S, S, 3) uint8; its map; colors (7, 3) float32 in 0..255; face_id (128,) float32; the
     photograph that it was cut from, where that is known."""
@@ -76,6 +77,14 @@ class Face:
         return union(self.map.masks)
 
 
+class Style(NamedTuple):
+    """Whose style a region has."""
+
+    face: Face
+    strength: float
+    """0..1: how much of its style code and its mean colour is mixed with the edited face's own"""
+
+
 @dataclass(frozen=True)
 class Edit:
     """What a face is to become."""
@@ -89,6 +98,8 @@ class Edit:
     """(7, 3) float32 in 0..255"""
     face_id: np.ndarray
     """(128,) float32"""
+    styles: dict[str, Style] = field(default_factory=dict)
+    """by the names of the regions that have another face's"""
 
     @cached_property
     def under(self) -> FaceMap:
@@ -192,7 +203,8 @@ def recolor(edit: Edit, region: str, color: np.ndarray) -> Edit:
 
 
 def borrow(edit: Edit, other: Face, what: str) -> Edit:
-    """Borrow from another face: a region by its name, "map", "colors" or "identity". Raises BadInput for others."""
+    """Borrow from another face: a region by its name, "map", "colors" or "identity". Raises BadInput for others; styles
+    are borrowed with borrow_style()."""
     if what in REGIONS:
         return borrow_region(edit, other.map, what)
     if what == "map":
@@ -254,6 +266,26 @@ def borrow_identity(edit: Edit, other: Face) -> Edit:
     return replace(edit, face_id=other.face_id)
 
 
+def borrow_style(edit: Edit, other: Face, region: str, strength: float = 1.0) -> Edit:
+    """Another face's style of a region: colour, texture and light, but not the shape; strength in 0..1. Raises BadInput
+    where either of the two shows nothing of the region."""
+    edited = set_style(edit, other, region, strength)
+    if not (edit.regions == NAMES.index(region)).any():
+        raise BadInput(f"this map shows no {region}: paint or borrow some first.")
+    return edited
+
+
+def set_style(edit: Edit, other: Face, region: str, strength: float) -> Edit:
+    """borrow_style(), also while the edited map shows nothing of the region."""
+    if region not in REGIONS:
+        raise BadInput(f"no style of {brief(region)!r}: the regions are {', '.join(REGIONS)}.")
+    if not 0 <= strength <= 1:
+        raise BadInput(f"the strength of a style goes from 0 to 1, not {brief(strength)}.")
+    if not other.map.masks[..., list(REGIONS).index(region)].any():
+        raise BadInput(f"the other face has no {region} to borrow the style of: take another face or region.")
+    return replace(edit, styles={**edit.styles, region: Style(other, strength)})
+
+
 def parse_color(text: str) -> np.ndarray:
     """ "#8a3b1f" -> (3,) float32 in 0..255. Raises BadInput."""
     if not re.fullmatch(r"#?[0-9a-fA-F]{6}", text):
@@ -271,24 +303,38 @@ def color_text(color: np.ndarray) -> str:
 
 def inputs(edit: Edit) -> dict[str, np.ndarray]:
     """A generator's inputs, of one face, as export.py's models take them: masks (1, S, S, 7), colors (1, 7, 3) and
-    photo (1, S, S, 3) in 0..1, face_id (1, 128), float32. A model of few inputs takes those it has."""
+    photo (1, S, S, 3) in 0..1, face_id (1, 128), float32; and strengths (1, 8) of style_codes.mixing(). A model of few
+    inputs takes those it has."""
+    colors, strengths = edit.colors.copy(), np.zeros(len(REGIONS) + 1)
+    for region, style in edit.styles.items():
+        i = list(REGIONS).index(region)
+        strengths[i] = style.strength
+        if (colors[i] == edit.face.colors[i]).all():  # a colour that was chosen stays
+            colors[i] = (1 - style.strength) * colors[i] + style.strength * style.face.colors[i]
     values = {
         "masks": edit.masks,
-        "colors": edit.colors / 255,
+        "colors": colors / 255,
         "face_id": edit.face_id,
         "photo": edit.face.image / np.float32(255),
+        "strengths": strengths,
     }
     return {name: x[None].astype(np.float32) for name, x in values.items()}
 
 
 def paint_weights(edit: Edit) -> np.ndarray:
     """How much of each pixel the generator paints when the rest of the photograph is kept, (S, S) float32 in 0..1: all
-    of the face for another identity or another map under it, else what compositing.repaint_weights() says; 0 in the
-    background."""
+    of the face for another identity or another map under it, else what compositing.repaint_weights() says, and all of
+    a region with another style with the pixel around, which is a mixture; 0 in the background."""
     has_own_map = np.array_equal(edit.under.labels, edit.face.map.labels)
     if not has_own_map or not np.array_equal(edit.face_id, edit.face.face_id):  # old shadows would be bruises there
         return edit.area.astype(np.float32)
-    return compositing.repaint_weights(edit.face.regions, edit.regions) * edit.area
+    weights = compositing.repaint_weights(edit.face.regions, edit.regions)
+    return np.maximum(weights, compositing.fade(is_styled(edit), 1)) * edit.area
+
+
+def is_styled(edit: Edit) -> np.ndarray:
+    """Which pixels show a region with another style, (S, S) bool."""
+    return np.isin(edit.regions, [NAMES.index(region) for region, style in edit.styles.items() if style.strength])
 
 
 def recolor_weights(edit: Edit) -> dict[int, np.ndarray]:
@@ -337,7 +383,8 @@ def layers(edit: Edit, generated: np.ndarray, keep: bool) -> Layers:
     if keep:
         recolored = recolor_weights(edit)
         base = compositing.recolor(face.image, recolored, face.colors, edit.colors)
-        picture = compositing.match_colors(picture, base, face.regions, edit.regions, weights)
+        shares = np.where(is_styled(edit), np.float32(1), weights)  # which keeps the style's colours
+        picture = compositing.match_colors(picture, base, face.regions, edit.regions, shares)
     bare = bare_background(edit)
     filling = fill_gaps(base, ~grow(face.area, len(base) // 64)) if bare.any() else base
     return Layers(recolored, base, bare, filling, weights, picture)
@@ -346,10 +393,10 @@ def layers(edit: Edit, generated: np.ndarray, keep: bool) -> Layers:
 def composite(edit: Edit, generated: np.ndarray, keep: bool = True) -> np.ndarray:
     """The result, (S, S, 3) uint8, of what a generator made of the edit, (S, S, 3) in 0..1.
 
-    keep: what changes is painted by its weight of paint_weights(), in the photograph's local colours; a recoloured
-    region is the photograph's own in another colour; all other pixels are the photograph's, to the bit. Otherwise the
-    whole face is as generated. The background is the photograph's either way; where it becomes visible only now, it is
-    filled smoothly from what the photograph shows of it.
+    keep: what changes is painted by its weight of paint_weights(), in the photograph's local colours, or in its own
+    where the style is another face's; a recoloured region is the photograph's own in another colour; all other pixels
+    are the photograph's, to the bit. Otherwise the whole face is as generated. The background is the photograph's
+    either way; where it becomes visible only now, it is filled smoothly from what the photograph shows of it.
     """
     _, base, bare, filling, weights, picture = layers(edit, generated, keep)
     base = np.where(bare[..., None], filling, base)
@@ -364,39 +411,8 @@ def labels(edit: Edit) -> np.ndarray:
     under, result = edit.under.labels, edit.under.labels.copy()
     for number in np.unique(edit.grid[edit.grid < OWN]):
         strokes = edit.grid == number
-        result[strokes] = parts_of_region(under, number)[strokes]
+        result[strokes] = parts.of_region(under, number)[strokes]
     return result
-
-
-def parts_of_region(under: np.ndarray, number: int) -> np.ndarray:
-    """The part that each pixel has once it is painted with region `number` over a map, ids, both (S, S) uint8."""
-    region = LABEL_REGION[under] == number
-    first = 0 if number == 0 else 1 + PARTS.index(REGIONS[NAMES[number]][0])
-    parts = nearest(under, region) if region.any() else np.full_like(under, first)
-    is_persons_left = np.arange(len(under)) > middle(under)  # columns at the viewer's right
-    for left, right in SIDES:
-        has_both_or_none = (region & (under == left)).any() == (region & (under == right)).any()
-        if not has_both_or_none or not region.any():
-            is_either = (parts == left) | (parts == right)
-            parts = np.where(is_either, np.where(is_persons_left, left, right), parts).astype(np.uint8)
-    return parts
-
-
-SIDES = [
-    (1 + PARTS.index(part), 1 + PARTS.index(other))
-    for part, other in regions.OTHER_SIDE.items()
-    if part.startswith("l_")
-]
-"""Ids of the left and the right part of each pair."""
-
-
-def middle(under: np.ndarray) -> float:
-    """The column of the middle of the face: of the nose, else of the skin, else of the picture."""
-    for part in ("nose", "skin"):
-        columns = np.nonzero(under == 1 + PARTS.index(part))[1]
-        if len(columns):
-            return float(columns.mean())
-    return (under.shape[1] - 1) / 2
 
 
 def full_labels(small: np.ndarray) -> np.ndarray:

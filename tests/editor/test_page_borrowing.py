@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from editor.asking import FACE, S, as_png
+from editor.asking import FACE, S, as_png, ask, message
 from editor.browsing import (
     ABORTED,
     GONE,
@@ -63,6 +63,15 @@ def test_a_click_on_a_face_opens_it_and_borrowing_is_chosen(page):
     take(page, "photo, to edit it", FACE)
     wait_for_face(page, str(FACE))
     assert state(page)["doc"] == painted
+
+
+def test_a_run_without_style_codes_says_so_instead_of_offering_styles(page, served):
+    assert page.get_by_label("style", exact=True).count() == 0
+    assert page.locator("#style").is_hidden()
+    hint = page.locator("#style-hint").text_content()
+    assert "was trained by pix2pix.py, and has no style codes" in hint
+    answer = ask(served, "/editor/paint", message(styles={"hair": {"from": "1", "strength": 1}}))
+    assert (answer.status, answer.error) == (400, served.setup.missing_styles)
 
 
 def test_an_answer_that_comes_during_a_stroke_ends_it(page):

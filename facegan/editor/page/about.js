@@ -1,5 +1,5 @@
 // What the server says of itself and of its data folder, once main.js has asked: {id, session, title, size, first, any,
-// names, palette, maxBytes, maxEdit, missingParser}, as Answers.about() in facegan/editor/answers.py.
+// names, palette, maxBytes, maxEdit, missingParser, missingStyles}, as Answers.about() in facegan/editor/answers.py.
 
 export let about;
 

@@ -15,7 +15,7 @@ import {drawMap, photoColor, setOutline} from "./surface.js";
 let stroke = null;   // {before: the state that undo goes back to, tool, points: so far, straight: the line of Shift}
 let lastEnd = null;  // {face, p}: where the last stroke ended, from where Shift draws on
 let corners = [];    // of the lasso, set by keys
-let picking = null;  // the colour input that is dragged through: one drag is one step of undo
+let picking = null;  // the input that is dragged through: one drag is one step of undo
 let turns = 0;
 
 // Actions that wait for the server: only the newest may change the edit when its answer comes.
@@ -84,15 +84,15 @@ export function redoStep() {
   if (redo()) changed("Redone."); else say("Nothing to redo.");
 }
 
-// --- colours, and what stays -----------------------------------------------------------------------------------------
+// --- while an input is dragged, and what stays -----------------------------------------------------------------------------------------
 
-export function pickColor(input, i, words) {
+export function changeWhile(input, words, action) {  // as change(), but one step while an input is dragged through
   if (picking !== input) {
     endStroke();
     pushUndo(snapshot());
   }
   picking = input;
-  setColor(i, input.value);
+  action();
   changed(words);
 }
 

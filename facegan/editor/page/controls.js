@@ -40,6 +40,9 @@ export function showEdit(picking) {  // picking: the colour input that is being 
   const borrowed = [];
   if (doc.map) borrowed.push("the map of " + nameOf(doc.map));
   if (doc.identity) borrowed.push("the identity of " + nameOf(doc.identity));
+  for (const [region, {from, strength}] of Object.entries(doc.styles)) {
+    borrowed.push("the style of " + region + " of " + nameOf(from) + " (" + Math.round(strength * 100) + " %)");
+  }
   at("borrowed").textContent = borrowed.length ? "Borrowed: " + borrowed.join(", ") : "";
   for (const input of document.querySelectorAll("#palette input")) {
     const i = +input.dataset.color;

@@ -7,7 +7,8 @@ const MOST_UNDO = 80;
 
 export let face;         // {name, own: the regions of its map, colors, has: whether it has each region, photo}
 export let under;        // Uint8Array: the regions of the map under the paint, the face's own or a borrowed one
-export let doc;          // {face, map, grid, colors, identity}: names of faces, a Uint8Array, seven colours or nulls
+export let doc;          // {face, map, grid, colors, identity, styles}: names of faces, a Uint8Array, seven colours or nulls,
+                         // and region -> {from: name, strength: 0..1}
 export let keep = true;  // whether the rest of the photograph stays
 let earlier = [], later = [];  // states to undo and to redo to
 
@@ -19,12 +20,13 @@ export const colorOf = i => doc.colors[i] || face.colors[i];
 
 export const nameOf = name => /^\d+$/.test(name) ? "face " + name : "your picture";
 
-export const isEdited = () => doc.map || doc.identity || doc.colors.some(x => x) || doc.grid.some(x => x !== UNPAINTED);
+export const isEdited = () => doc.map || doc.identity || doc.colors.some(x => x) || Object.keys(doc.styles).length ||
+  doc.grid.some(x => x !== UNPAINTED);
 
 const packed = value => ({...value, grid: pack(value.grid), colors: [...value.colors]});
 
 const unpacked = kept => ({face: kept.face, map: kept.map, grid: unpack(kept.grid, about.size),
-                           colors: [...kept.colors], identity: kept.identity});
+                           colors: [...kept.colors], identity: kept.identity, styles: {...kept.styles}});
 
 export const entry = () => packed(doc);  // as the browser keeps it
 
@@ -70,7 +72,7 @@ function goBetween(from, to) {  // whether there was somewhere to go
 // --- changes ---------------------------------------------------------------------------------------------------------
 
 const blank = () => ({face: face.name, map: null, grid: new Uint8Array(about.size ** 2).fill(UNPAINTED),
-                      colors: Array(7).fill(null), identity: null});
+                      colors: Array(7).fill(null), identity: null, styles: {}});
 
 export function openFace(newFace, kept, map) {  // kept: its edit, map: the one that this had borrowed; or null
   face = newFace;
@@ -119,5 +121,10 @@ export function borrowColors(other) {
 export const setColor = (i, color) => { doc.colors[i] = color; };
 
 export const borrowIdentity = name => { doc.identity = name; };
+
+export function setStyle(region, style) {  // style: null for the photograph's own
+  const {[region]: before, ...others} = doc.styles;
+  doc.styles = style ? {...others, [region]: style} : others;
+}
 
 export const setKeep = value => { keep = value; };

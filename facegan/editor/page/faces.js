@@ -1,9 +1,10 @@
 // Open a face, and borrow from another.
 
+import {about} from "./about.js";
 import {changed, change, endStroke, takeTurn} from "./changes.js";
 import {
   borrowColors, borrowIdentity, borrowMap, doc, isEdited, mergeGrid, nameOf, needFace, openFace, request, returnMap,
-  takeUpHistory,
+  setStyle, shown, takeUpHistory,
 } from "./edit.js";
 import {at} from "./elements.js";
 import {stopPan} from "./pointer.js";
@@ -54,6 +55,18 @@ export async function borrow(what, name) {  // what: a region's name, "whole map
   }
   const base = doc.grid.slice(), grid = await askRegion(request(), what, name);
   if (isNewest()) change(what + of, () => mergeGrid(grid, base));
+}
+
+export async function borrowStyle(region, strength, name) {  // strength: 0..1
+  needFace();
+  const number = about.names.indexOf(region);
+  if (!doc.grid.some((_, i) => shown(i) === number)) {
+    throw new Error("This map shows no " + region + ": paint or borrow some first.");
+  }
+  const isNewest = takeTurn(), other = await askFace(name);
+  if (!isNewest()) return;
+  if (!other.has[number - 1]) throw new Error("There is no " + region + " in " + nameOf(name) + ": take another.");
+  change("Style of " + region + " of " + nameOf(name) + ".", () => setStyle(region, {from: name, strength}));
 }
 
 export function takeOwnMap(name, own) {  // it may have been gone, and what was painted over it goes on

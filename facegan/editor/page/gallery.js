@@ -2,16 +2,18 @@
 
 import {about} from "./about.js";
 import {at, make, makeButton, say, tellFailure} from "./elements.js";
-import {borrow, open} from "./faces.js";
+import {borrow, borrowStyle, open} from "./faces.js";
 import {ask} from "./server.js";
+import {styleRegion, styleStrength} from "./style.js";
 
-const OPEN = "photo, to edit it";
+const OPEN = "photo, to edit it", STYLE = "style";
 
 let taking = OPEN;
 let gallery = null;  // {numbers, previous, next, place, count}, as Answers.faces() in facegan/editor/answers.py
 
 export function listenToGallery() {
-  for (const what of [OPEN, "whole map", ...about.names.slice(1), "colours", "identity"]) {
+  const styles = about.missingStyles ? [] : [STYLE];
+  for (const what of [OPEN, "whole map", ...about.names.slice(1), "colours", "identity", ...styles]) {
     const radio = make("input", {type: "radio", name: "taking", checked: what === taking, autocomplete: "off"});
     radio.addEventListener("change", () => {
       taking = what;
@@ -20,6 +22,7 @@ export function listenToGallery() {
     at("taking").append(make("label", {}, radio, what));
   }
   tellTaking();
+  at("style-region").addEventListener("change", takeStyles);
   at("previous-faces").addEventListener("click", tellFailure(() => gallery && showFaces(gallery.previous)));
   at("next-faces").addEventListener("click", tellFailure(() => gallery && showFaces(gallery.next)));
   at("go-to").addEventListener("submit", event => {
@@ -29,9 +32,16 @@ export function listenToGallery() {
 }
 
 function tellTaking() {  // what a click on a face does, which stands over the faces too
-  const words = "A click on a face " + (taking === OPEN ? "opens it." : "borrows its " + taking + ".");
+  const what = taking === STYLE ? "style of " + styleRegion() : taking;
+  const words = "A click on a face " + (taking === OPEN ? "opens it." : "borrows its " + what + ".");
   at("taking-words").textContent = words;
   return words;
+}
+
+function takeStyles() {  // who chooses a region for a style wants to borrow one
+  taking = STYLE;
+  at("taking").querySelector("label:last-of-type input").checked = true;
+  say(tellTaking());
 }
 
 const goTo = tellFailure(async number => {
@@ -59,6 +69,11 @@ const faceButton = k =>
 
 function takeButton(name, ...children) {
   const button = makeButton({}, ...children);
-  button.addEventListener("click", tellFailure(() => taking === OPEN ? open(name) : borrow(taking, name)));
+  button.addEventListener("click", tellFailure(() => take(name)));
   return button;
+}
+
+function take(name) {
+  if (taking === OPEN) return open(name);
+  return taking === STYLE ? borrowStyle(styleRegion(), styleStrength(), name) : borrow(taking, name);
 }

@@ -1,5 +1,5 @@
-// Start the page. Imports run one way: this file; keyboard, palette, files, compare; saved; gallery; faces; pointer;
-// shaping; changes; controls, result; surface; brush; edit; server; storage; grid, handles, rims, about, elements.
+// Start the page. Imports run one way: this file; keyboard, palette, files, compare; saved; gallery; faces; style,
+// pointer; shaping; changes; controls, result; surface; brush; edit; server; storage; grid, handles, rims, about, elements.
 
 import {about, setAbout} from "./about.js";
 import {change, keepRest, redoStep, undoStep} from "./changes.js";
@@ -19,6 +19,7 @@ import {prepareStrip, save} from "./saved.js";
 import {ask} from "./server.js";
 import {listenToShapes} from "./shaping.js";
 import {keepHistory, recall, session} from "./storage.js";
+import {listenToStyles} from "./style.js";
 import {moveView, prepareSurface, setOpacity, view, zoom} from "./surface.js";
 
 async function start() {
@@ -33,6 +34,7 @@ async function start() {
   listenToShapes();
   listenToKeys();
   listenToFiles();
+  listenToStyles();
   listenToGallery();
   setRegion(4);
   setSize(Math.max(4, about.size / 20));

@@ -1,7 +1,7 @@
 // The list of regions: choose one to paint with, and its colour.
 
 import {about} from "./about.js";
-import {change, endPicking, pickColor} from "./changes.js";
+import {change, changeWhile, endPicking} from "./changes.js";
 import {setRegion} from "./controls.js";
 import {face, setColor} from "./edit.js";
 import {at, make, makeButton} from "./elements.js";
@@ -27,7 +27,9 @@ function colorControls(i, name) {  // of region i, counted without the backgroun
   const input = make("input", {type: "color", ariaLabel: "Colour of " + name, autocomplete: "off"});
   input.dataset.color = i;
   input.title = "Colour of " + name + "; begins with the photo's mean";
-  input.addEventListener("input", () => { if (face) pickColor(input, i, "Colour of " + name + "."); });
+  input.addEventListener("input", () => {
+    if (face) changeWhile(input, "Colour of " + name + ".", () => setColor(i, input.value));
+  });
   input.addEventListener("change", endPicking);
   const title = "The photo's own colour of " + name;
   const back = makeButton({className: "back", hidden: true, title, ariaLabel: title}, "↺");

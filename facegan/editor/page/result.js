@@ -93,7 +93,8 @@ async function tellTrouble(error) {
     return;
   }
   const wayOut = " To go on without it, borrow another or start over; undo brings this edit back.";
-  warn(error.message + (isGone(error) && (doc.map || doc.identity) ? wayOut : ""));
+  const hasSources = doc.map || doc.identity || Object.keys(doc.styles).length;
+  warn(error.message + (isGone(error) && hasSources ? wayOut : ""));
 }
 
 function drawResult() {

@@ -31,7 +31,7 @@ export const session = () => recall("session", () => about && about.session) || 
 const lastContent = new Map();  // name of a face -> its edit as this page read or wrote it last
 let line = null;                // what this page writes from opening a face on: a later edit contains the earlier
 
-const contentOf = edit => edit ? JSON.stringify([edit.map, edit.grid, edit.colors, edit.identity]) : null;
+const contentOf = edit => edit ? JSON.stringify([edit.map, edit.grid, edit.colors, edit.identity, edit.styles || {}]) : null;
 
 export const editOf = name => recall("edits", () => ({}))[name];
 
