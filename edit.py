@@ -42,7 +42,7 @@ from facegan import (
     prepared,
     regions,
     run_folder,
-)  # fmt: skip
+)
 from facegan.editor import edit_files, editing, pasting, style_codes, uploads, wishes
 from facegan.editor.answers import Setup
 from facegan.editor.editing import Edit, Face, FaceMap
