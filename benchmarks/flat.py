@@ -1,6 +1,6 @@
 """Does anything grow? Memory, threads and open files of a training and of the editor's server, over many steps.
 
-    python benchmarks/flat.py                       # 2,000 steps, 5,000 requests; half an hour on two slow cores
+    python benchmarks/flat.py                       # 2,000 steps, 5,000 requests; some twenty minutes on two slow cores
     python benchmarks/flat.py --only editor
 
 Each runs as a person runs it, in a process of its own, on drawn faces of 64 x 64, and is looked at from outside. The
@@ -26,7 +26,6 @@ import numpy as np
 
 from facegan import celebamask, cli, prepared
 from facegan.editor import editing, wire
-from facegan.regions import REGIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE, FACES = 64, 60
@@ -83,7 +82,7 @@ def training(place: Path, data: Path, steps: int) -> Iterator[Sample]:
     """A training of so many steps; a dozen are an epoch, which ends with a grid and a checkpoint."""
     train_numbers, *_ = prepared.split(prepared.sample_indices(data))
     epochs = -(-steps // (len(train_numbers) // 4))
-    flags = ("--train", "--data", data, "--size", SIZE, "--batch-size", 4, "--epochs", epochs, "--precision", "float32")
+    flags = ("--train", "--data", data, "--size", SIZE, "--width", 16, "--batch-size", 4, "--epochs", epochs)
     metrics = place / "run" / "metrics.csv"
     with subprocess.Popen(script("pix2pix.py", *flags, "--run", metrics.parent)) as process:
         before = 0
@@ -128,7 +127,7 @@ def editor(place: Path, raw: Path, data: Path, requests: int) -> Iterator[Sample
 def kinds_of_requests(raw: Path, data: Path) -> Iterator[tuple[str, str, str, bytes | None]]:
     """Kind, method, path and body of some requests, the commonest first."""
     grid = np.full((SIZE, SIZE), editing.UNPAINTED, np.uint8)
-    grid[20:30, 20:40] = 1 + REGIONS.index("hair")
+    grid[20:30, 20:40] = editing.NAMES.index("hair")
     edit = dict(face="3", map=None, grid=wire.pack(grid), colors=["#804020", *[None] * 6], identity="5", keep=True)
     body = json.dumps(edit).encode()
     photo = (raw / celebamask.PHOTOS / "7.jpg").read_bytes()
@@ -154,17 +153,17 @@ def row(name: str, samples: list[Sample]) -> str:
 
 def main() -> None:
     args = cli.parse(Args, description=__doc__)
-    rows = []
+    words = "after the first fifth: at its start, at the end, and slope for 1,000 steps or requests"
+    table = f"\n{words}\n\n| what | MB | threads | open files |\n|---|---|---|---|"
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         raw, data = make_data(place)
         if args.only != "editor":
-            rows.append(row(f"training, {args.steps} steps", list(training(place, data, args.steps))))
+            table += "\n" + row(f"training, {args.steps} steps", list(training(place, data, args.steps)))
+            print(table)  # whatever becomes of the rest
         if args.only != "training":
-            rows.append(row(f"editor, {args.requests} requests", list(editor(place, raw, data, args.requests))))
-    print("\nafter the first fifth: at its start, at the end, and slope for 1,000 steps or requests\n")
-    print("| what | MB | threads | open files |\n|---|---|---|---|")
-    print("\n".join(rows))
+            table += "\n" + row(f"editor, {args.requests} requests", list(editor(place, raw, data, args.requests)))
+            print(table)
 
 
 if __name__ == "__main__":

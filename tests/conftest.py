@@ -139,6 +139,19 @@ def float64(float32_policy):
     precision.set_policy("float64")
 
 
+@pytest.fixture(scope="session")
+def computes_in(once) -> Callable[[str], bool]:
+    """computes_in("bfloat16"): whether TensorFlow can, on this CPU; tried once for all processes that test."""
+
+    def computes_in(dtype: str) -> bool:
+        from facegan import precision
+
+        folder = once(f"trial-{dtype}", lambda folder: (folder / "speedup").write_text(str(precision.speedup(dtype))))
+        return float((folder / "speedup").read_text()) != 0
+
+    return computes_in
+
+
 @pytest.fixture
 def gpu(monkeypatch):
     """gpu(7, 5): from now on this machine seems to have one GPU of compute capability 7.5."""

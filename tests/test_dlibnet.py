@@ -44,8 +44,8 @@ def test_descriptors_equal_dlibs_own(network, chips):
     np.testing.assert_allclose(found, np.array(wanted), atol=1e-5)
 
 
-def test_descriptors_in_sixteen_bits_are_still_of_the_same_person(small):
-    if not precision.speedup("bfloat16"):
+def test_descriptors_in_sixteen_bits_are_still_of_the_same_person(small, computes_in):
+    if not computes_in("bfloat16"):
         pytest.skip("TensorFlow cannot compute in bfloat16 on this CPU")
     descriptors = {}
     for policy in ("float32", "mixed_bfloat16"):

@@ -12,9 +12,9 @@ ROUNDING = {"float64": 1e-12, "float32": 1e-5, "bfloat16": 0.04, "float16": 0.00
 
 
 @pytest.fixture(params=ROUNDING)
-def dtype(request) -> str:
+def dtype(request, computes_in) -> str:
     """A type of numbers; networks are built for it."""
-    if request.param.endswith("16") and not precision.speedup(request.param):
+    if request.param.endswith("16") and not computes_in(request.param):
         pytest.skip(f"TensorFlow cannot compute in {request.param} on this CPU")
     precision.set_policy(f"mixed_{request.param}" if request.param.endswith("16") else request.param)
     return request.param
@@ -158,8 +158,8 @@ def test_a_level_up_is_modulated_in_every_precision(upsampling, masks, dtype):
         assert np.any(gradient)
 
 
-def test_sums_over_regions_do_not_overflow_float16():
-    if not precision.speedup("float16"):
+def test_sums_over_regions_do_not_overflow_float16(computes_in):
+    if not computes_in("float16"):
         pytest.skip("TensorFlow cannot compute in float16 on this CPU")
     precision.set_policy("mixed_float16")
     layer, x = norms.GroupNorm(1), tf.cast(numbers((1, 128, 128, 8), 1), tf.float16)

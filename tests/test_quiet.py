@@ -35,11 +35,10 @@ def test_a_processor_without_avx_is_a_sentence(monkeypatch):
         quiet.check_processor()
 
 
-@pytest.mark.parametrize("flags", [("--train", "--data", "/nowhere"), ("--sharpen",)], ids=["refused", "wrong flag"])
-def test_a_script_that_imports_tensorflow_writes_its_own_lines_alone(flags, run_script, tmp_path):
-    outcome = run_script("pix2pix.py", *flags, "--run", tmp_path / "run")
-    assert outcome.status in (1, 2)
-    assert outcome.err.startswith(("error: no samples in /nowhere", "╭─"))
+def test_a_script_that_imports_tensorflow_writes_its_own_lines_alone(run_script, tmp_path):
+    outcome = run_script("pix2pix.py", "--train", "--data", "/nowhere", "--run", tmp_path / "run")
+    assert outcome.status == 1
+    assert outcome.err.startswith("error: no samples in /nowhere")
 
 
 def test_the_settings_of_keras_of_another_project_change_nothing(root, tmp_path):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import pix2pix
 from compare import assert_equal_but_for_rounding
-from facegan import blocks, devices, pipeline, precision, steps
+from facegan import blocks, devices, pipeline, steps
 
 # --- optimizers -------------------------------------------------------------------------------------------------------
 
@@ -142,8 +142,8 @@ def test_a_step_that_xla_cannot_compile_counts_as_infinitely_slow():
 
 
 @pytest.mark.parametrize("upsampling", ["resize", "transpose"])
-def test_xla_compiles_the_way_up_in_sixteen_bits(upsampling):
-    if not precision.speedup("bfloat16"):
+def test_xla_compiles_the_way_up_in_sixteen_bits(upsampling, computes_in):
+    if not computes_in("bfloat16"):
         pytest.skip("TensorFlow cannot compute in bfloat16 on this CPU")
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     inputs = keras.Input((4, 4, 8))

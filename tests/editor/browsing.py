@@ -14,6 +14,16 @@ from editor.asking import S, decoded
 from facegan.editor import editing
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FORGET = "/#forget"
+FORGETFUL = f"""
+if (location.hash === "{FORGET[1:]}") {{
+  localStorage.clear();
+  sessionStorage.clear();
+  history.replaceState(null, "", "/");
+}}
+"""
+"""What a shared window runs before the page: at that address it forgets what earlier tests left."""
+WINDOW = {"viewport": {"width": 1280, "height": 800}}
 PATIENCE = 60_000  # milliseconds; a busy machine is slow, not wrong
 REFUSED, GONE, ABORTED = "400 (Bad Request)", "410 (Gone)", "ERR_FAILED"
 """What the browser's console says of a request."""
@@ -21,19 +31,43 @@ REFUSED, GONE, ABORTED = "400 (Bad Request)", "410 (Gone)", "ERR_FAILED"
 
 @contextlib.contextmanager
 def opened(browser, served, *expected, **options):
-    """A page in a browser of its own, ready to paint; at the end it must have asked nobody else, and failed nowhere but
-    where the expected words say so."""
-    context, troubles = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options}), []
-    page = context.new_page()
+    """The page in a window of its own, with a storage of its own; see watched()."""
+    context = browser.new_context(**{**WINDOW, **options})
+    with watched(context.new_page(), served, *expected) as page:
+        yield page
+    context.close()
+
+
+@contextlib.contextmanager
+def watched(page, served, *expected, place="/"):
+    """The page in a tab, ready to paint; at the end it must have asked nobody else, and failed nowhere but where the
+    expected words say so."""
+    troubles = []
+    listeners = {
+        "pageerror": lambda error: troubles.append(str(error)),
+        "console": lambda message: message.type == "error" and troubles.append(message.text),
+        "request": lambda r: r.url.startswith((served.address, "data:", "blob:")) or troubles.append(r.url),
+    }
     page.set_default_timeout(PATIENCE)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
-    page.on("request", lambda r: r.url.startswith((served.address, "data:", "blob:")) or troubles.append(r.url))
-    page.goto(served.address)
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    page.goto(served.address + place)
     ready(page)
     yield page
-    context.close()
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
     assert [text for text in troubles if not any(word in text for word in expected)] == []
+
+
+def only_tab(window):
+    """A tab of a window that tests share, with nothing in it."""
+    tab = window.pages[0] if window.pages else window.new_page()
+    for other in window.pages[1:]:
+        other.close()
+    tab.unroute_all()
+    tab.mouse.move(0, 0)
+    tab.goto("about:blank")
+    return tab
 
 
 # --- wait -------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from editor.asking import FACE, S, Served
-from editor.browsing import opened
+from editor.browsing import FORGET, FORGETFUL, WINDOW, only_tab, watched
 from facegan.editor.answers import Setup
 from facegan.editor.upload_store import UploadStore
 
@@ -55,8 +55,17 @@ def true_maps(monkeypatch, raw):
     return true
 
 
+@pytest.fixture(scope="module")
+def window(browser):
+    """A window that the tests of a file share: a new one takes two seconds."""
+    context = browser.new_context(**WINDOW)
+    context.add_init_script(FORGETFUL)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(request, browser, served):
+def page(request, window, served):
     """The page, opened; the words of troubles that are expected of it are the fixture's parameter."""
-    with opened(browser, served, *getattr(request, "param", ())) as page:
+    with watched(only_tab(window), served, *getattr(request, "param", ()), place=FORGET) as page:
         yield page
