@@ -63,7 +63,7 @@ def test_an_edit_opens_elsewhere_and_paints_the_same_also_from_the_command_line(
         (saved,) = page.evaluate(
             "JSON.parse(localStorage[Object.keys(localStorage).find(name => name.endsWith(':saved'))])"
         )
-        assert saved.items() >= {key: json.loads(content)[key] for key in edit_files.EDIT}.items()  # one format
+        assert saved.items() >= edit_files.edit_of(json.loads(content)).items()  # one format
     with opened(browser, served) as other:
         take(other, "photo, to edit it", 3)
         wait_for_face(other, "3")
