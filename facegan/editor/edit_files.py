@@ -184,7 +184,7 @@ def in_words(run: dict) -> str:
 
 def read_edit(message: dict, sources: dict[str, Face | FaceMap], size: int) -> Edit:
     """The edit of a page's message, or of a file; sources: of each of its names(). Raises BadInput where the face, or
-    whose identity or style it has, is a map alone; LookupError, TypeError or ValueError where it is no edit."""
+    whose identity or style it has, is a map alone; LookupError, TypeError, ValueError or AttributeError if no edit."""
     edit = editing.begin(face_of(sources[message["face"]]))
     if message["map"] is not None:
         edit = replace(edit, map=map_of(sources[message["map"]]))

@@ -84,7 +84,7 @@ export function redoStep() {
   if (redo()) changed("Redone."); else say("Nothing to redo.");
 }
 
-// --- while an input is dragged, and what stays -----------------------------------------------------------------------------------------
+// --- while an input is dragged, and what stays -----------------------------------------------------------------------
 
 export function changeWhile(input, words, action) {  // as change(), but one step while an input is dragged through
   if (picking !== input) {
