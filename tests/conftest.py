@@ -282,7 +282,9 @@ def trained(prepared_64, once, call) -> Callable[..., Trained]:
     def trained(script) -> Trained:
         def make(folder: Path) -> None:
             flags = ("--data", prepared_64, "--run", folder / "run", "--out", folder / "results", "--split", "all")
-            with kept_at_step(9, folder / "run", folder / "at_step_9"):
+            # xdist says 80 columns, where some versions of tqdm cut the bar with the losses
+            wide = mock.patch.dict(os.environ, COLUMNS="300")
+            with wide, kept_at_step(9, folder / "run", folder / "at_step_9"):
                 outcome = call(script, "--train", "--test", *flags, *TINY)
             assert outcome.status == 0, outcome.err
             (folder / "outcome.json").write_text(json.dumps(asdict(outcome)))

@@ -104,16 +104,16 @@ def test_identity_loss_sees_brightness_and_no_colour(network, small):
 
 @pytest.mark.parametrize("name", ["identity_loss", "perceptual_loss"])
 def test_following_the_gradient_lowers_the_loss(name, network, small):
-    flat = (tf.reduce_mean(small, (1, 2), keepdims=True) + 0 * small)[:1]
+    other = small[1:2]  # in a flat picture all is equal, and what the gradient of max pooling is there, versions choose
     loss = {
-        "identity_loss": lambda painted: pix2pix.identity_loss(network, network.descriptors(small[:1]), painted, flat),
+        "identity_loss": lambda painted: pix2pix.identity_loss(network, network.descriptors(small[:1]), painted, other),
         "perceptual_loss": lambda painted: pix2pix.perceptual_loss(network, small[:1], painted),
     }[name]
     with tf.GradientTape() as tape:
-        tape.watch(flat)
-        before = loss(flat)
-    gradient = tape.gradient(before, flat)
-    after = loss(flat - 0.02 * gradient / tf.reduce_max(tf.abs(gradient)))
+        tape.watch(other)
+        before = loss(other)
+    gradient = tape.gradient(before, other)
+    after = loss(other - 0.02 * gradient / tf.reduce_max(tf.abs(gradient)))
     assert float(after) < 0.98 * float(before)
 
 

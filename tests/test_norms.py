@@ -140,12 +140,12 @@ def test_a_mean_far_from_0_costs_no_digits(mean, dtype):
 @pytest.mark.parametrize("masks", [True, False])
 @pytest.mark.parametrize("upsampling", ["blend", "resize", "subpixel", "transpose"])
 def test_a_level_up_is_modulated_in_every_precision(upsampling, masks, dtype):
-    inputs = [keras.Input((4, 4, 8)), keras.Input((5,)), keras.Input((8, 8, 3))]
-    x = blocks.up(inputs[0], 16, "group", upsampling, 0.0, inputs[1], inputs[2] if masks else None)
+    inputs = [keras.Input((4, 4, 8)), keras.Input((5,)), keras.Input((8, 8, 3))][: 3 if masks else 2]
+    x = blocks.up(inputs[0], 16, "group", upsampling, 0.0, *inputs[1:])
     model = keras.Model(inputs, x)
     assert {layer.output.dtype for layer in model.layers if isinstance(layer, norms.GroupNorm)} == {dtype}
     batch = [tf.cast(numbers((2, *x.shape[1:]), i), keras.config.floatx()) for i, x in enumerate(inputs)]
-    batch[2] = tf.abs(batch[2])
+    batch[2:] = map(tf.abs, batch[2:])
 
     @tf.function(autograph=False)
     def gradients():
@@ -173,8 +173,8 @@ def test_sums_over_regions_do_not_overflow_float16(computes_in):
 @pytest.mark.parametrize("masks", [True, False])
 @pytest.mark.parametrize("norm", ["group", "instance", "batch", "none"])
 def test_a_copy_of_keras_layers_alone_paints_the_same(norm, masks, float64):
-    inputs = [keras.Input((4, 4, 8)), keras.Input((5,)), keras.Input((16, 16, 3))]
-    x = blocks.up(blocks.down(inputs[0], 16, norm), 32, norm, "blend", 0.5, inputs[1], inputs[2] if masks else None)
+    inputs = [keras.Input((4, 4, 8)), keras.Input((5,)), keras.Input((16, 16, 3))][: 3 if masks else 2]
+    x = blocks.up(blocks.down(inputs[0], 16, norm), 32, norm, "blend", 0.5, *inputs[1:])
     model = keras.Model(inputs, x)
     for i, weight in enumerate(model.weights):
         weight.assign(numbers(weight.shape, i) ** 2)

@@ -80,8 +80,9 @@ def test_a_generator_that_sees_the_photo_anywhere_else_does_not_split():
     generator = pix2pix_rec.Generator(args)
     masks_and_colors, code, photo = generator.inputs
     leak = keras.layers.Add()([generator.output, photo])
-    with pytest.raises(ValueError, match="input"):
-        keras.Model([masks_and_colors, code, style_codes(generator, args.style)], leak)
+    inputs = [masks_and_colors, code, style_codes(generator, args.style)]
+    with pytest.raises((ValueError, KeyError)):  # some versions of Keras build it, and fail when it is called
+        keras.Model(inputs, leak)([tf.zeros((1, *x.shape[1:])) for x in inputs])
 
 
 def test_the_style_code_is_bounded_and_that_of_an_empty_region_is_0(inputs):
