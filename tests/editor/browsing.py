@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from editor.asking import S, decoded
+from editor.asking import FACE, S, decoded
 from facegan.editor import editing
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -145,6 +145,24 @@ def edit_of(page, data: Path) -> editing.Edit:
 
 
 # --- act --------------------------------------------------------------------------------------------------------------
+
+
+def use_handles(page, name: str) -> dict:
+    """Choose a shape, and its handles once they are there."""
+    page.locator("#shape").select_option(name)
+    page.keyboard.press("v")
+    page.locator("#canvas").focus()
+    wait_for_words(page, f"Shape: {page.locator('#shape option:checked').text_content()}.")
+    return state(page)["handles"]
+
+
+def middle(handles: dict) -> tuple[float, float]:
+    left, top, right, bottom = handles["box"]
+    return (left + right) / 2, (top + bottom) / 2
+
+
+def begun(prepared_64) -> editing.Edit:
+    return editing.begin(editing.read_face(prepared_64, FACE))
 
 
 def stroke(page, *points, **options) -> None:

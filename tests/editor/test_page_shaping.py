@@ -8,8 +8,10 @@ from editor.browsing import (
     ABORTED,
     REFUSED,
     alert,
+    begun,
     edit_of,
     hold_answer,
+    middle,
     opened,
     result,
     settle,
@@ -17,6 +19,7 @@ from editor.browsing import (
     stroke,
     take,
     touch,
+    use_handles,
     wait_for_alert,
     wait_for_face,
     wait_for_words,
@@ -25,25 +28,6 @@ from editor.browsing import (
 )
 from facegan.editor import editing
 from facegan.editor.editing import NAMES
-
-
-def use_handles(page, name: str) -> dict:
-    """Choose a shape, and its handles once they are there."""
-    page.locator("#shape").select_option(name)
-    page.keyboard.press("v")
-    page.locator("#canvas").focus()
-    wait_for_words(page, f"Shape: {page.locator('#shape option:checked').text_content()}.")
-    return state(page)["handles"]
-
-
-def middle(handles: dict) -> tuple[float, float]:
-    left, top, right, bottom = handles["box"]
-    return (left + right) / 2, (top + bottom) / 2
-
-
-def begun(prepared_64) -> editing.Edit:
-    return editing.begin(editing.read_face(prepared_64, FACE))
-
 
 # --- handles ----------------------------------------------------------------------------------------------------------
 
@@ -142,18 +126,14 @@ def test_an_answer_that_comes_after_a_stroke_is_dropped(page):
     np.testing.assert_array_equal(state(page)["grid"], drawn)
 
 
-@pytest.mark.parametrize("meanwhile", ["another face", "undo"])
-def test_a_change_that_waits_is_of_the_map_it_was_made_on_and_of_no_other(page, meanwhile):
+def test_a_change_that_waits_is_of_the_map_it_was_made_on_and_of_no_other(page):
     page.keyboard.press("6")
     stroke(page, (5, 5), (15, 5))
     use_handles(page, "nose")
     release = hold_answer(page, "**/editor/transform", lambda: page.keyboard.press("ArrowRight"))
     page.keyboard.press("ArrowRight")  # waits for the first answer
-    if meanwhile == "undo":
-        page.keyboard.press("z")
-    else:
-        take(page, "photo, to edit it", 1)
-        wait_for_face(page, "1")
+    take(page, "photo, to edit it", 1)
+    wait_for_face(page, "1")
     release()
     assert (state(page)["grid"] == editing.UNPAINTED).all()
     assert page.get_by_role("button", name="Undo").is_disabled()
@@ -184,6 +164,31 @@ def test_escape_takes_a_drag_back(page):
     page.mouse.move(box["x"] + (x + 9) * unit, box["y"] + y * unit)
     page.mouse.up()
     assert (state(page)["grid"] == editing.UNPAINTED).all()
+
+
+def test_a_shape_cannot_leave_the_reach_of_a_pointer(page, prepared_64):
+    """Neither by a drag, nor by keys, nor as it grows: its middle stays in the picture, and so do its handles."""
+    edit = begun(prepared_64)
+    x, y = middle(use_handles(page, "nose"))
+    stroke(page, (x, y), (x + 3, y), (S + 30, y - S - 30))
+    wait_until(page, "faceEditor.state().handles.how.right > 3")
+    how = state(page)["handles"]["how"]
+    assert (x + how["right"], y + how["down"]) == (pytest.approx(S, abs=0.5), pytest.approx(0, abs=0.5))
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowUp")
+    assert state(page)["handles"]["how"] == how
+    stroke(page, (S - 1, 1), (x - 1, y + 1))
+    wait_for_words(page, "Nose: 0 right, 0 down, 100 %, 0°.")
+    assert (state(page)["shown"] == NAMES.index("nose")).sum() == (edit.regions == NAMES.index("nose")).sum()
+    page.get_by_role("button", name="Start over").click()
+    use_handles(page, "hair")
+    for _ in range(25):
+        page.keyboard.press("+")
+    wait_until(page, "faceEditor.state().handles.how.scale > 3")
+    far = state(page)["handles"]["how"]["scale"]
+    settle(page)
+    stroke(page, (S - 1, S - 1), (S * 0.7, S * 0.7))  # all corners lie beyond the picture
+    wait_until(page, "scale => faceEditor.state().handles.how.scale < .8 * scale", far)
 
 
 def test_without_an_answer_the_page_says_so_and_the_next_key_goes_on(browser, served):

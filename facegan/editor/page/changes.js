@@ -5,7 +5,8 @@ import {about} from "./about.js";
 import {brush, dab, fill, fillOutline, isBroad, isInside, line, paintName} from "./brush.js";
 import {showEdit} from "./controls.js";
 import {
-  doc, entry, face, isEdited, nameOf, pushUndo, redo, request, setColor, setGrid, setKeep, snapshot, undo,
+  doc, dropEmptyStep, entry, face, isAsIn, isEdited, nameOf, pushUndo, redo, request, setColor, setGrid, setKeep,
+  snapshot, undo,
 } from "./edit.js";
 import {at, say, warn} from "./elements.js";
 import {refresh} from "./result.js";
@@ -15,8 +16,9 @@ import {drawMap, photoColor, setOutline} from "./surface.js";
 let stroke = null;   // {before: the state that undo goes back to, tool, points: so far, straight: the line of Shift}
 let lastEnd = null;  // {face, p}: where the last stroke ended, from where Shift draws on
 let corners = [];    // of the lasso, set by keys
-let picking = null;  // the input that is dragged through: one drag is one step of undo
+let picking = null;  // {input, step}: the input that is dragged through
 let turns = 0;
+const coming = new Set();  // promises of changes that wait for the server, which undo waits for
 
 // Actions that wait for the server: only the newest may change the edit when its answer comes.
 export function takeTurn() {  // a function that says whether it is the newest still
@@ -28,8 +30,19 @@ export function takeTurn() {  // a function that says whether it is the newest s
 
 export function change(words, action) {
   endStroke();
-  pushUndo(snapshot());
+  changeIn({isNew: true}, words, action);
+}
+
+// A step of undo may have several changes, as a drag has: {isNew: whether it is still to become one}. One that changes
+// nothing, or nothing any more, is none.
+export function changeIn(step, words, action) {
+  const before = snapshot();
   action();
+  if (!step.isNew) step.isNew = dropEmptyStep();
+  else if (!isAsIn(before)) {
+    pushUndo(before);
+    step.isNew = false;
+  }
   changed(words);
 }
 
@@ -41,15 +54,9 @@ export function changed(words) {
   dispatchEvent(new Event("edit"));
 }
 
-export function changeGrid(grid, words, isNewStep) {  // isNewStep: for undo
-  if (isNewStep) pushUndo(snapshot());
-  setGrid(grid);
-  changed(words);
-}
-
 function show() {
   drawMap();
-  showEdit(picking);
+  showEdit(picking && picking.input);
 }
 
 function keepInBrowser() {
@@ -74,26 +81,37 @@ export function tellOtherTab() {  // another tab has written something; if it is
   warn("Another tab has changed the edit of this face, and a page that is loaded anew shows that one" + mine);
 }
 
-export function undoStep() {
-  endStroke();
-  if (undo()) changed("Undone."); else say("Nothing to undo.");
+export function waitFor(change) {  // a promise of a change: what is undone meanwhile comes after it
+  const forget = () => coming.delete(change);
+  coming.add(change);
+  change.then(forget, forget);
+  return change;
 }
 
-export function redoStep() {
+async function afterWhatComes(action) {
+  const open = face;
+  while (coming.size) await Promise.allSettled(coming);
+  if (open === face) action();
+}
+
+export const undoStep = () => afterWhatComes(() => {
+  endStroke();
+  if (undo()) changed("Undone."); else say("Nothing to undo.");
+});
+
+export const redoStep = () => afterWhatComes(() => {
   endStroke();
   if (redo()) changed("Redone."); else say("Nothing to redo.");
-}
+});
 
 // --- while an input is dragged, and what stays -----------------------------------------------------------------------
 
 export function changeWhile(input, words, action) {  // as change(), but one step while an input is dragged through
-  if (picking !== input) {
+  if (!picking || picking.input !== input) {
     endStroke();
-    pushUndo(snapshot());
+    picking = {input, step: {isNew: true}};
   }
-  picking = input;
-  action();
-  changed(words);
+  changeIn(picking.step, words, action);
 }
 
 export const endPicking = () => { picking = null; };

@@ -10,7 +10,9 @@ export let under;        // Uint8Array: the regions of the map under the paint, 
 export let doc;          // {face, map, grid, colors, identity, styles}: names of faces, a Uint8Array, seven colours or nulls,
                          // and region -> {from: name, strength: 0..1}
 export let keep = true;  // whether the rest of the photograph stays
+export let sliders = null; // how the shape sliders stand to the map, as shaping.js has it: undo brings it back with the map
 let earlier = [], later = [];  // states to undo and to redo to
+let undone = [];         // what redo had before the newest step
 
 // --- what it shows ---------------------------------------------------------------------------------------------------
 
@@ -38,12 +40,26 @@ export function needFace() {
 
 // --- undo ------------------------------------------------------------------------------------------------------------
 
-export const snapshot = () => ({under, doc: {...doc, grid: doc.grid.slice(), colors: doc.colors.slice()}});
+export const snapshot = () => ({under, sliders, doc: {...doc, grid: doc.grid.slice(), colors: doc.colors.slice()}});
 
 export function pushUndo(state) {
   earlier.push(state);
   if (earlier.length > MOST_UNDO) earlier.shift();
+  undone = later;
   later = [];
+}
+
+export function dropEmptyStep() {  // whether the edit is as it was before the newest step, which so is none
+  if (!earlier.length || !isAsIn(earlier.at(-1))) return false;
+  earlier.pop();
+  later = undone;
+  undone = [];
+  return true;
+}
+
+export function isAsIn(state) {  // whether the edit is that of a snapshot
+  const rest = ({map, identity, colors, styles}) => JSON.stringify([map, identity, colors, styles]);
+  return rest(state.doc) === rest(doc) && state.doc.grid.every((value, i) => value === doc.grid[i]);
 }
 
 export const canUndo = () => earlier.length > 0;
@@ -65,7 +81,8 @@ export function takeUpHistory(kept, maps) {  // maps: name of a borrowed map -> 
 function goBetween(from, to) {  // whether there was somewhere to go
   if (!from.length) return false;
   to.push(snapshot());
-  ({under, doc} = from.pop());
+  ({under, sliders = null, doc} = from.pop());
+  undone = [];
   return true;
 }
 
@@ -78,6 +95,8 @@ export function openFace(newFace, kept, map) {  // kept: its edit, map: the one 
   face = newFace;
   earlier = [];
   later = [];
+  undone = [];
+  sliders = null;
   doc = blank();
   under = face.own;
   if (kept) restore(kept, map);
@@ -124,7 +143,9 @@ export const borrowIdentity = name => { doc.identity = name; };
 
 export function setStyle(region, style) {  // style: null for the photograph's own
   const {[region]: before, ...others} = doc.styles;
-  doc.styles = style ? {...others, [region]: style} : others;
+  doc.styles = style ? {...doc.styles, [region]: style} : others;
 }
+
+export const setSliders = value => { sliders = value; };
 
 export const setKeep = value => { keep = value; };

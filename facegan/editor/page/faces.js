@@ -1,7 +1,7 @@
 // Open a face, and borrow from another.
 
 import {about} from "./about.js";
-import {changed, change, endStroke, takeTurn} from "./changes.js";
+import {changed, change, endStroke, takeTurn, waitFor} from "./changes.js";
 import {
   borrowColors, borrowIdentity, borrowMap, doc, isEdited, mergeGrid, nameOf, needFace, openFace, request, returnMap,
   setStyle, shown, takeUpHistory,
@@ -41,7 +41,9 @@ async function askMaps(edits) {  // name of each map that they borrow -> it, or 
   return maps;
 }
 
-export async function borrow(what, name) {  // what: a region's name, "whole map", "colours" or "identity"
+export const borrow = (what, name) => waitFor(borrowNow(what, name));
+
+async function borrowNow(what, name) {  // what: a region's name, "whole map", "colours" or "identity"
   needFace();
   const of = " of " + nameOf(name) + ".";
   if (what === "identity") return change("Identity" + of, () => borrowIdentity(name));
@@ -57,7 +59,9 @@ export async function borrow(what, name) {  // what: a region's name, "whole map
   if (isNewest()) change(what + of, () => mergeGrid(grid, base));
 }
 
-export async function borrowStyle(region, strength, name) {  // strength: 0..1
+export const borrowStyle = (region, strength, name) => waitFor(borrowStyleNow(region, strength, name));
+
+async function borrowStyleNow(region, strength, name) {  // strength: 0..1
   needFace();
   const number = about.names.indexOf(region);
   if (!doc.grid.some((_, i) => shown(i) === number)) {

@@ -3,9 +3,9 @@
 
 import {about} from "./about.js";
 import {brush, isInside} from "./brush.js";
-import {changeGrid, endStroke} from "./changes.js";
+import {changeIn, endStroke, waitFor} from "./changes.js";
 import {setTool} from "./controls.js";
-import {doc, face, request, shown, under} from "./edit.js";
+import {doc, face, request, setGrid, setSliders, shown, sliders, under} from "./edit.js";
 import {at, make, say, tellFailure, warn} from "./elements.js";
 import {gripAt, handles, middleOf, setHandles, STILL} from "./handles.js";
 import {askAdjusted, askTransformed} from "./server.js";
@@ -14,9 +14,9 @@ import {draw, isInView, screenUnit} from "./surface.js";
 const SLIDERS = {mouth: "Mouth open", eyes: "Eyes closed", hair: "Hair longer"};
 const REACH = {mouse: 12, pen: 12, touch: 24};  // how near to a handle is on it, in pixels of the screen
 
-// base: {request, under, face} where they began; grid: what they have made of it since
+// base: {request, under, face} where they began; grid: what they have made of it since, sliders by these amounts
 const handling = {base: null, grid: null};
-const sliding = {base: null, grid: null};
+const sliding = {base: null, grid: null, amounts: {}};
 let drag = null;       // {grip, start: the pointer's place, from: how the shape was then, step}
 let slideStep = null;  // of the slider that is dragged: {isNew: whether it is still to become a step of undo}
 let wanted = null;     // the newest change that is still to be asked for
@@ -36,15 +36,17 @@ export function listenToShapes() {
   addEventListener("tool", () => { if (face && brush.tool === "shape") tellFailure(showHandles)(); });
 }
 
-const begin = work => Object.assign(work, {base: {request: request(), under, face}, grid: doc.grid.slice()});
+const begin = work =>
+  Object.assign(work, {base: {request: request(), under, face}, grid: doc.grid.slice(), amounts: {}});
 
 const isCurrent = ({base, grid}) =>
   base && base.face === face && base.under === under && grid.every((value, i) => value === doc.grid[i]);
 
 function keepUp() {  // something has changed the edit
-  if (!isCurrent(sliding)) {
-    sliding.base = null;
-    for (const name of Object.keys(SLIDERS)) at(name).value = 0;
+  if (!isCurrent(sliding)) {  // undo goes back to what sliders made, too
+    Object.assign(sliding, sliders && isCurrent(sliders) ? sliders : {base: null, amounts: {}});
+    slideStep = null;
+    for (const name of Object.keys(SLIDERS)) at(name).value = Math.round(100 * (sliding.amounts[name] || 0));
   }
   if (isCurrent(handling)) return;
   handling.base = drag = null;
@@ -53,9 +55,12 @@ function keepUp() {  // something has changed the edit
 }
 
 // Only the newest of several changes is asked for while an answer is on its way.
-async function ask(change) {  // {work, send: the request -> its answer, words, step}
+function ask(change) {  // {work, send: the request -> its answer, words, step, amounts: of sliders}
   wanted = {...change, base: change.work.base};  // and no other: the face or its map may change while it waits
-  if (isAsking) return;
+  if (!isAsking) waitFor(askAll());
+}
+
+async function askAll() {
   isAsking = true;
   while (wanted) {
     const next = wanted;
@@ -69,15 +74,16 @@ async function ask(change) {  // {work, send: the request -> its answer, words, 
   isAsking = false;
 }
 
-async function apply({work, base, send, words, step}) {
+async function apply({work, base, send, words, step, amounts}) {
   if (!base || work.base !== base) return;
   const {grid} = await send(base.request);
   endStroke();
   if (work.base !== base) return;  // something else has changed the map meanwhile
   if (step.isNew && grid.every((value, i) => value === doc.grid[i])) return say(words);
-  work.grid = grid;
-  changeGrid(grid.slice(), words, step.isNew);
-  step.isNew = false;
+  if (work === sliding) setSliders({...sliding});
+  Object.assign(work, {grid, amounts});
+  changeIn(step, words, () => setGrid(grid.slice()));
+  if (work === sliding) setSliders({...sliding});
 }
 
 // --- sliders ---------------------------------------------------------------------------------------------------------
@@ -87,7 +93,7 @@ function slide(name) {
   slideStep ||= {isNew: true};
   const amounts = Object.fromEntries(Object.keys(SLIDERS).map(other => [other, at(other).value / 100]));
   const words = SLIDERS[name] + ": " + at(name).value + " %.";
-  ask({work: sliding, send: base => askAdjusted(base, amounts), words, step: slideStep});
+  ask({work: sliding, send: base => askAdjusted(base, amounts), words, step: slideStep, amounts});
 }
 
 // --- handles ---------------------------------------------------------------------------------------------------------
@@ -113,17 +119,20 @@ async function askHandles(isChosen) {
 }
 
 // By keys or a button, as soon as there are handles; changesOf: how the shape is -> what becomes another.
-const shapeBy = tellFailure(async changesOf => {
+const shapeBy = tellFailure(changesOf => waitFor(shapeOnceShown(changesOf)));
+
+async function shapeOnceShown(changesOf) {
   if (!handles && !showing) showHandles();
   while (showing) await showing;
   if (handles) shapeTo(changesOf(handles.how));
-});
+}
 
 function shapeTo(changes, step = {isNew: true}) {
   const size = about.size, clamp = (value, low, high) => Math.min(high, Math.max(low, value));
   const {right, down, scale, turn, mirror} = {...handles.how, ...changes}, [smallest, largest] = about.scales;
+  const {x, y} = middleOf(STILL), within = (by, at) => clamp(Math.round(by), Math.ceil(-at), Math.floor(size - at));
   const how = {
-    right: clamp(Math.round(right), -size, size), down: clamp(Math.round(down), -size, size), mirror,
+    right: within(right, x), down: within(down, y), mirror,  // its middle stays in the picture, to be grasped again
     scale: clamp(scale, smallest, largest), turn: Math.round(turn) - 360 * Math.round(turn / 360),
   };
   setHandles({box: handles.box, how});
