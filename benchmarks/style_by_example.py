@@ -9,8 +9,8 @@ is compared with the second face's photograph, in that region alone:
 colour   CIELAB's Delta E (1976) between the mean colours; 2 is just visible, 10 another colour
 LPIPS    of the two regions, each cut out by its box and enlarged to 128 x 128, where both show the region and grey
          elsewhere; divided by the share of those pixels
-rest     the largest change of any pixel beyond the region, and the pixel around it, in what the editor shows, and the
-         mean one in what the generator paints, both of 255
+rest     the largest change of any pixel beyond the region (with skin, beyond the nose too), and the pixel around it, in
+         what the editor shows, and the mean one in what the generator paints, both of 255
 
 Code alone and mean colour alone leave the other one of the two as the edited face has it.
 """
@@ -127,7 +127,8 @@ def region_lpips(network: judges.LpipsNet, a: np.ndarray, where_a: np.ndarray, b
 def measure(painter: Painter, network: judges.LpipsNet, face: Face, other: Face, region: str) -> dict[str, list[float]]:
     """Colour, LPIPS and the two changes of the rest, by the names of the ways."""
     where, there = (x.regions == NAMES.index(region) for x in (face, other))
-    before, beyond = painter(editing.begin(face), Way(0)), ~grow(where, 1)
+    styled = editing.is_styled(editing.borrow_style(editing.begin(face), other, region))
+    before, beyond = painter(editing.begin(face), Way(0)), ~grow(styled, 1)
     rows = {}
     for name, way in WAYS.items():
         edit = editing.borrow_style(editing.begin(face), other, region, way.strength)

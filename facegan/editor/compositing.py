@@ -61,11 +61,13 @@ def fade(where: np.ndarray, most: int) -> np.ndarray:
     return np.clip(1 - (distance_to(where) - 1) / np.maximum(nearest(reach, where), 1), 0, 1)
 
 
-def recolor_weights(own: np.ndarray, new: np.ndarray, number: int) -> np.ndarray:
-    """How much of each pixel of the photograph takes a region's new colour, (S, S) float32: 1 where it shows the region
-    before and after, 2/3 at a straight rim, whose pixels are a mixture, and 0 in all other regions."""
-    region = (new == number).astype(np.float32)
-    return cv2.blur(region, (3, 3), borderType=cv2.BORDER_REPLICATE) * ((own == number) & (new == number))
+def recolor_weights(own: np.ndarray, new: np.ndarray, numbers: np.ndarray) -> dict[int, np.ndarray]:
+    """Number of each region with a new colour -> how much of each pixel of the photograph takes it, (S, S) float32: 1
+    where it shows the region before and after, 2/3 at a straight rim beside what keeps its colour, whose pixels are a
+    mixture, and 0 in all other regions."""
+    recolored = np.isin(new, numbers).astype(np.float32)
+    share = cv2.blur(recolored, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    return {n: share * ((own == n) & (new == n)) for n in numbers}
 
 
 # --- which colours ----------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facegan import labelmaps, prepared, regions
-from facegan.editor import borrowing, compositing, parts, shaping
+from facegan.editor import borrowing, compositing, oklab, parts, shaping
 from facegan.editor.compositing import fill_gaps, grow
 from facegan.errors import BadInput, brief
 from facegan.regions import LABEL_REGION, REGIONS
@@ -35,6 +35,8 @@ UNPAINTED, OWN = 255, 254
 
 BENEATH = ("background", "skin", "clothes")
 """What shows where a region was before another face's took its place."""
+
+SKIN, NOSE = list(REGIONS).index("skin"), list(REGIONS).index("nose")
 
 ONE_HOT = np.eye(len(NAMES), dtype=np.uint8)[:, 1:]  # number of a region -> its seven masks
 
@@ -100,6 +102,29 @@ class Edit:
     """(128,) float32"""
     styles: dict[str, Style] = field(default_factory=dict)
     """by the names of the regions that have another face's"""
+
+    @cached_property
+    def nose_follows(self) -> bool:
+        """Whether the nose, which is skin to everybody but the dataset, takes the skin's colour and style: it has
+        neither of its own."""
+        has_own = "nose" in self.styles or (self.colors[NOSE] != self.face.colors[NOSE]).any()
+        return not has_own and bool(self.face.map.masks[..., NOSE].any())
+
+    @cached_property
+    def new_colors(self) -> np.ndarray:
+        """colors, where the nose follows the skin shifted as that is."""
+        if not self.nose_follows or (self.colors[SKIN] == self.face.colors[SKIN]).all():
+            return self.colors
+        colors = self.colors.copy()
+        colors[NOSE] = oklab.shift(colors[[NOSE]], self.face.colors[SKIN], colors[SKIN])[0]
+        return colors
+
+    @cached_property
+    def new_styles(self) -> dict[str, Style]:
+        """styles, where the nose follows the skin with that of the same face's nose."""
+        style = self.styles.get("skin")
+        follows = style and self.nose_follows and style.face.map.masks[..., NOSE].any()
+        return {**self.styles, "nose": style} if follows else self.styles
 
     @cached_property
     def under(self) -> FaceMap:
@@ -305,8 +330,8 @@ def inputs(edit: Edit) -> dict[str, np.ndarray]:
     """A generator's inputs, of one face, as export.py's models take them: masks (1, S, S, 7), colors (1, 7, 3) and
     photo (1, S, S, 3) in 0..1, face_id (1, 128), float32; and strengths (1, 8) of style_codes.mixing(). A model of few
     inputs takes those it has."""
-    colors, strengths = edit.colors.copy(), np.zeros(len(REGIONS) + 1)
-    for region, style in edit.styles.items():
+    colors, strengths = edit.new_colors.copy(), np.zeros(len(REGIONS) + 1)
+    for region, style in edit.new_styles.items():
         i = list(REGIONS).index(region)
         strengths[i] = style.strength
         if (colors[i] == edit.face.colors[i]).all():  # a colour that was chosen stays
@@ -334,14 +359,14 @@ def paint_weights(edit: Edit) -> np.ndarray:
 
 def is_styled(edit: Edit) -> np.ndarray:
     """Which pixels show a region with another style, (S, S) bool."""
-    return np.isin(edit.regions, [NAMES.index(region) for region, style in edit.styles.items() if style.strength])
+    return np.isin(edit.regions, [NAMES.index(region) for region, style in edit.new_styles.items() if style.strength])
 
 
 def recolor_weights(edit: Edit) -> dict[int, np.ndarray]:
     """Number of a region with another colour -> how much of each pixel of the photograph takes it, (S, S) float32 in
-    0..1. Only pixels that show the region count: eyes, mouth, nose and accessories lie over the skin, and stay."""
-    numbers = 1 + np.flatnonzero((edit.colors != edit.face.colors).any(-1))
-    return {n: compositing.recolor_weights(edit.face.regions, edit.regions, n) for n in numbers}
+    0..1. Only pixels that show the region count: eyes, mouth and accessories lie over the skin, and stay."""
+    numbers = 1 + np.flatnonzero((edit.new_colors != edit.face.colors).any(-1))
+    return compositing.recolor_weights(edit.face.regions, edit.regions, numbers)
 
 
 def bare_background(edit: Edit) -> np.ndarray:
@@ -382,7 +407,7 @@ def layers(edit: Edit, generated: np.ndarray, keep: bool) -> Layers:
     base = face.image.astype(np.float32)
     if keep:
         recolored = recolor_weights(edit)
-        base = compositing.recolor(face.image, recolored, face.colors, edit.colors)
+        base = compositing.recolor(face.image, recolored, face.colors, edit.new_colors)
         shares = np.where(is_styled(edit), np.float32(1), weights)  # which keeps the style's colours
         picture = compositing.match_colors(picture, base, face.regions, edit.regions, shares)
     bare = bare_background(edit)

@@ -66,7 +66,7 @@ def pasted_band(photo, band: tuple[slice, slice], edit: Edit, layers: editing.La
         changed |= share > 0
     if not changed.any():
         return own
-    mixed = compositing.recolor(own, shares, edit.face.colors, edit.colors)
+    mixed = compositing.recolor(own, shares, edit.face.colors, edit.new_colors)
     mixed += (here(layers.filling) - mixed) * bare[..., None]
     mixed += (here(layers.picture) - mixed) * painted[..., None]
     own[changed] = np.clip(np.rint(mixed[changed]), 0, 255).astype(np.uint8)

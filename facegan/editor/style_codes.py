@@ -61,7 +61,7 @@ class Inputs:
             raise BadInput(self.missing)
         if self.encoder is not None:
             styles = np.zeros((1, *self.encoder.output.shape[1:]), np.float32)
-            for region, style in edit.styles.items():
+            for region, style in edit.new_styles.items():
                 i = list(REGIONS).index(region)
                 styles[0, i] = self.codes_of(style.face)[i]
             inputs["styles"] = styles

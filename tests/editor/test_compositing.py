@@ -118,7 +118,7 @@ def test_recolouring_keeps_strands():
     photo = (np.array([60, 40, 30]) + rng.normal(0, 12, (S, S, 1))).clip(0, 255).astype(np.uint8)
     own = np.zeros((S, S), np.uint8)
     own[20:100, 20:100] = HAIR
-    weights = compositing.recolor_weights(own, own, HAIR)
+    weights = compositing.recolor_weights(own, own, [HAIR])[HAIR]
     means, target = np.tile(photo[own == HAIR].mean(0), (7, 1)), np.array([200, 160, 90])
     result = compositing.recolor(photo, {HAIR: weights}, means, np.tile(target, (7, 1)))
     np.testing.assert_array_equal(result[own != HAIR], photo[own != HAIR])
@@ -128,3 +128,10 @@ def test_recolouring_keeps_strands():
     assert after.std() / before.std() == pytest.approx(1, abs=0.25)
     assert np.corrcoef(before, after)[0, 1] > 0.99
     np.testing.assert_allclose(weights[60, 19:23], [0, 2 / 3, 1, 1], atol=1e-6)
+
+
+def test_no_line_of_the_old_colour_stays_between_two_regions_that_are_recoloured():
+    own = face_with_mouth()
+    both, alone = compositing.recolor_weights(own, own, [SKIN, MOUTH]), compositing.recolor_weights(own, own, [SKIN])
+    np.testing.assert_allclose(both[SKIN] + both[MOUTH], 1, atol=1e-6)
+    np.testing.assert_allclose(alone[SKIN][85, 41:45], [1, 1, 2 / 3, 0], atol=1e-6)

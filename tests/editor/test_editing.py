@@ -233,8 +233,29 @@ def test_recolouring_a_region_leaves_what_lies_over_it(prepared_64, region):
     for k in editing.face_numbers(prepared_64)[:4]:
         edit = editing.recolor(editing.begin(editing.read_face(prepared_64, k)), region, np.array([40, 90, 200]))
         shows = edit.regions == NAMES.index(region)
+        if region == "skin":  # the nose follows it
+            shows |= edit.regions == NAMES.index("nose")
         np.testing.assert_array_equal(editing.composite(edit, painted())[~shows], edit.face.image[~shows])
         np.testing.assert_array_equal(editing.changed_pixels(edit), shows)
+
+
+def test_the_nose_follows_the_skin_unless_it_has_a_colour_of_its_own(prepared_64):
+    face, blue = editing.read_face(prepared_64, 0), editing.parse_color("#3060b0")
+    nose = NAMES.index("nose")
+    edit = editing.recolor(editing.begin(face), "skin", blue)
+    result = editing.composite(edit, painted())
+    assert np.abs(result[face.regions == nose].mean(0) - blue).max() < 20
+    assert np.abs(face.image[face.regions == nose].mean(0) - blue).max() > 60
+    alone = editing.recolor(editing.begin(face), "nose", edit.new_colors[nose - 1])
+    inside = (face.regions == nose) & ~editing.grow(face.regions != nose, 1)
+    np.testing.assert_array_equal(result[inside], editing.composite(alone, painted())[inside])
+    np.testing.assert_allclose(editing.inputs(edit)["colors"][0, nose - 1] * 255, edit.new_colors[nose - 1], rtol=1e-5)
+    own = editing.recolor(edit, "nose", editing.parse_color("#2040f0"))
+    np.testing.assert_array_equal(own.new_colors, own.colors)
+    without = face.map.masks.copy()
+    without[..., nose - 1] = 0
+    none = replace(edit, face=replace(face, map=face.map._replace(masks=without)))
+    np.testing.assert_array_equal(none.new_colors, none.colors)
 
 
 def test_all_that_changes_is_in_changed_pixels(prepared_64):

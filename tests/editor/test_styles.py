@@ -116,6 +116,23 @@ def test_the_mean_colour_is_mixed_too_unless_one_was_chosen(two_faces):
     np.testing.assert_allclose(editing.inputs(chosen)["colors"][0, HAIR] * 255, [1, 2, 3], rtol=1e-5)
 
 
+def test_the_nose_follows_the_style_of_skin_unless_it_has_a_wish_of_its_own(editor_setup, two_faces):
+    face, other = two_faces
+    skin = editing.borrow_style(editing.begin(face), other, "skin", 0.6)
+    both = editing.borrow_style(skin, other, "nose", 0.6)
+    np.testing.assert_array_equal(editor_setup.paint(skin), editor_setup.paint(both))
+    for keep in (True, False):
+        pictures = [editing.composite(edit, editor_setup.paint(edit), keep) for edit in (skin, both)]
+        np.testing.assert_array_equal(*pictures)
+    own = editing.borrow_style(skin, face, "nose", 0.6)
+    assert own.new_styles == own.styles
+    assert "nose" not in editing.recolor(skin, "nose", np.array([9, 8, 7])).new_styles
+    assert "nose" not in editing.borrow_style(skin, without(other, "nose"), "skin").new_styles
+    dark = editing.recolor(skin, "skin", np.array([90, 60, 50]))
+    assert dark.new_styles["nose"] == skin.styles["skin"]
+    assert (dark.new_colors != dark.colors).any(-1).tolist() == [name == "nose" for name in REGIONS]
+
+
 @pytest.mark.parametrize(
     ("region", "strength", "said"),
     [

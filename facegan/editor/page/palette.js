@@ -26,7 +26,8 @@ function regionButton(number) {
 function colorControls(i, name) {  // of region i, counted without the background
   const input = make("input", {type: "color", ariaLabel: "Colour of " + name, autocomplete: "off"});
   input.dataset.color = i;
-  input.title = "Colour of " + name + "; begins with the photo's mean";
+  const follows = name === "nose" ? ", and follows the skin until one is chosen" : "";
+  input.title = "Colour of " + name + "; begins with the photo's mean" + follows;
   input.addEventListener("input", () => {
     if (face) changeWhile(input, "Colour of " + name + ".", () => setColor(i, input.value));
   });
