@@ -27,6 +27,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 import export
 from face_recognition import face_recognition
@@ -36,6 +37,7 @@ from facegan import (
     files,
     norms,
     parsers,
+    picture_files,
     pictures,
     pipeline,
     precision,
@@ -43,7 +45,7 @@ from facegan import (
     regions,
     run_folder,
 )
-from facegan.editor import edit_files, editing, pasting, style_codes, uploads, wishes
+from facegan.editor import edit_files, editing, pasting, shaping, style_codes, uploads, wishes
 from facegan.editor.answers import Setup
 from facegan.editor.editing import Edit, Face, FaceMap
 from facegan.editor.style_codes import Inputs
@@ -270,7 +272,9 @@ def sources(args: Args, record: dict) -> dict[str, Face | FaceMap]:
         content = uploads.read(args.photo)
         cuts = {name_of("photo", content, aligned): aligned for aligned in (False, True)}
         name = used_name(args, "--photo", args.photo, set(cuts), names)
-        by_name[name], _ = own_photo(args, content, str(args.photo), cuts[name])
+        if name == record["face"]:
+            check_fits(args, content)
+        by_name[name] = tell_of_photo(args, content, cuts[name])
     if args.label_map:
         content = uploads.read(args.label_map)
         name = used_name(args, "--label-map", args.label_map, {name_of("map", content)}, names)
@@ -294,6 +298,10 @@ def used_name(args: Args, flag: str, path: Path, candidates: set[str], names: li
     )
 
 
+LONGEST_JPEG = 65500
+"""Pixels of a JPEG's side, at most."""
+
+
 # --- without a browser ------------------------------------------------------------------------------------------------
 
 
@@ -305,38 +313,65 @@ def face_at(args: Args, number: str, flag: str) -> Face:
     return editing.read_face(args.data, int(number))
 
 
-def edit_by_flags(args: Args) -> Edit:
-    """The edit that the command line asks for. Raises BadInput."""
+def edit_by_flags(args: Args) -> tuple[Edit, export.Run]:
+    """The edit that the command line asks for, and the run that paints it. Raises BadInput: for what is wrong with
+    flags and run before a photograph is searched for its face."""
     if (args.sample is None) == (args.photo is None):
         raise BadInput("--out needs a face to edit: either --sample NUMBER or --photo PICTURE.")
+    loans = [(loan, face_at(args, loan.number, loan.flag)) for loan in map(wishes.loan, args.borrow)]
+    size, run = prepared.describe(args.data)["size"], None
+    transforms = wishes.transforms(size, args.move, args.scale, args.turn, args.mirror)
+    for amount in ("open_mouth", "close_eyes", "longer_hair"):
+        shaping.check_amount(amount.replace("_", " "), getattr(args, amount))
+    colors = [wishes.color(wish) for wish in args.color]
+    labels = uploads.label_map(uploads.read(args.label_map), str(args.label_map)) if args.label_map else None
     if args.photo:
-        face, note = own_photo(args, uploads.read(args.photo), str(args.photo), args.aligned)
-        if note:
-            print(f"{args.photo}: {note}")
+        content = uploads.read(args.photo)
+        check_fits(args, content)
+        parser(args)
+        run = restore(args)
+        if (missing := missing_styles(run)) and any(loan.what == "style" for loan, _ in loans):
+            raise BadInput(missing)
+        face = tell_of_photo(args, content, args.aligned)
     else:
         face = face_at(args, str(args.sample), "--sample")
     edit = editing.begin(face)
-    if args.label_map:
-        labels = uploads.label_map(uploads.read(args.label_map), str(args.label_map))
+    if labels is not None:
         edit = editing.borrow_map(edit, own_map(args, labels))
-    for wish in args.borrow:
-        loan = wishes.loan(wish)
-        edit = wishes.borrow(edit, loan, face_at(args, loan.number, loan.flag))
-    edit = shape_by_flags(args, edit)
-    for wish in args.color:
-        edit = wishes.recolor(edit, wish)
-    return edit
+    for loan, other in loans:
+        edit = wishes.borrow(edit, loan, other)
+    for name, how in transforms:
+        edit = editing.transform(edit, name, **how)
+    edit = change_amounts(args, edit)
+    for region, color in colors:
+        edit = editing.recolor(edit, region, color)
+    return edit, run or restore(args)
+
+
+def tell_of_photo(args: Args, content: bytes, aligned: bool) -> Face:
+    """own_photo() of --photo, which says what it does and notes."""
+    print(f"{args.photo}: finding the face and its parts ...", flush=True)
+    face, note = own_photo(args, content, str(args.photo), aligned)
+    if note:
+        print(f"{args.photo}: {note}")
+    return face
+
+
+def check_fits(args: Args, content: bytes) -> None:
+    """Raise BadInput where --photo as a whole fits no .jpg, and that is what --out is."""
+    width, height = picture_files.open_header(content, str(args.photo)).picture.size
+    if not args.square and args.out.suffix.lower() != ".png" and max(width, height) > LONGEST_JPEG:
+        raise BadInput(f"{args.out}: a photograph of {width} x {height} fits no .jpg: name a .png.")
 
 
 def shape_flags(args: Args) -> dict[str, object]:
-    """Flag -> what it says, of those of which shape_by_flags() makes something."""
+    """Flag -> what it says, of those that change shapes."""
     names = ("move", "scale", "turn", "mirror", "open_mouth", "close_eyes", "longer_hair")
     return {f"--{name.replace('_', '-')}": getattr(args, name) for name in names}
 
 
-def shape_by_flags(args: Args, edit: Edit) -> Edit:
-    """The edit with its map moved, scaled, turned and mirrored, and then by the three amounts. Raises BadInput."""
-    edit = wishes.transform(edit, args.move, args.scale, args.turn, args.mirror)
+def change_amounts(args: Args, edit: Edit) -> Edit:
+    """The edit with its map changed by the three amounts. Raises BadInput."""
     if args.open_mouth:
         edit = editing.open_mouth(edit, args.open_mouth)
     if args.close_eyes:
@@ -356,12 +391,11 @@ def write(args: Args, edit: Edit, generated: np.ndarray, text: dict[str, str]) -
     picture = editing.composite(edit, generated, args.keep)
     if edit.face.original and not args.square:
         photo = uploads.whole_photo(edit.face)
-        shown = pasting.paste(photo, edit, generated, args.keep)
+        with tqdm(total=1, desc="putting it into the whole photograph", bar_format="{desc}: {percentage:.0f} %") as bar:
+            shown = pasting.paste(photo, edit, generated, args.keep, lambda share: bar.update(share - bar.n))
         text = {} if np.array_equal(shown, photo) else text
     else:
         shown = picture
-    if args.out.suffix.lower() != ".png" and max(shown.shape) > 65500:
-        raise BadInput(f"{args.out}: a photograph of {shown.shape[1]} x {shown.shape[0]} fits no .jpg: name a .png.")
     form, options = ("PNG", {}) if args.out.suffix.lower() == ".png" else ("JPEG", dict(quality=95, subsampling=0))
     files.write_bytes(args.out, pictures.encode(shown, form, text, **options))
     if args.save_map:
@@ -435,6 +469,8 @@ def check_flags(args: Args) -> None:
     for path in outputs:
         if path and not path.parent.is_dir():
             raise BadInput(f"no folder {path.parent}: make it, or name another file.")
+        if path:
+            files.check_writable(path)
 
 
 def main() -> None:
@@ -445,8 +481,7 @@ def main() -> None:
             return serve(args)
         if args.edit:
             return paint_file(args)
-        edit = edit_by_flags(args)
-        run = restore(args)
+        edit, run = edit_by_flags(args)
         write(args, edit, paint(run, edit), text_of(run))
 
 

@@ -38,14 +38,33 @@ def atomic(path: Path) -> Iterator[Path]:
 
     The name carries host and process, so that two jobs never share one and what a killed job left can be told apart.
     """
-    name = path.name
-    if len(os.fsencode(name)) > LONGEST_NAME:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    temporary = path.with_name(f".{name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    temporary = temporary_of(path)
     try:
         with named_errors(path):
             yield temporary
             os.replace(temporary, path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def temporary_of(path: Path) -> Path:
+    name = path.name
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return path.with_name(f".{name}.{socket.gethostname()}.{os.getpid()}.tmp")
+
+
+def check_writable(path: Path) -> None:
+    """Raise BadInput where atomic() could not write a file, before the work is done of which it is the result."""
+    temporary = temporary_of(path)
+    try:
+        with suppress(FileNotFoundError):
+            if stat.S_ISDIR(path.stat().st_mode):  # which also says when a name is too long
+                raise BadInput(f"{path} is a folder: name a file.")
+        temporary.touch()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written ({error.strerror}): name another file.") from None
     finally:
         with suppress(OSError):
             temporary.unlink()

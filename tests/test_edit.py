@@ -125,7 +125,11 @@ def test_a_run_without_style_codes_refuses_a_style(other, trained, prepared_64, 
         (("--sample", 999, "--out", "x.png"), "no face 999 in .*0 to 9"),
         (("--sample", 8, "--borrow", "hair:77", "--out", "x.png"), "--borrow hair:77: no face 77"),
         (("--sample", 8, "--borrow", "hair:../1", "--out", "x.png"), "no face ../1"),
-        (("--sample", 8, "--borrow", "ears:1", "--out", "x.png"), "cannot borrow 'ears'"),
+        (
+            ("--sample", 8, "--borrow", "ears:1", "--out", "x.png"),
+            "--borrow ears:1: cannot borrow 'ears'.*style:REG",
+        ),
+        (("--sample", 8, "--borrow", "Style:hair:1", "--out", "x.png"), "cannot borrow 'Style': .* and style:REGION"),
         (("--sample", 8, "--borrow", "style:hair", "--out", "x.png"), "--borrow style:hair: write style:REGION:NUMBER"),
         (("--sample", 8, "--borrow", "style:hair:1:x", "--out", "x.png"), "write style:REGION:NUMBER"),
         (("--sample", 8, "--borrow", "style:hair:77", "--out", "x.png"), "--borrow style:hair:77: no face 77"),
@@ -150,6 +154,9 @@ def test_a_run_without_style_codes_refuses_a_style(other, trained, prepared_64, 
         (("--sample", 8, "--out", "x.gif"), "the result is a .png or a .jpg"),
         (("--sample", 8, "--square", "--out", "x.png"), "--square is cut from --photo PICTURE"),
         (("--sample", 8, "--out", "nowhere/x.png"), "no folder nowhere"),
+        (("--sample", 8, "--out", "/proc/x.png"), "/proc/x.png cannot be written .*: name another file"),
+        (("--sample", 8, "--out", f"{300 * 'x'}.png"), "x.png cannot be written .File name too long.: name another"),
+        (("--sample", 8, "--out", "x.png", "--save-map", "/proc/map.png"), "/proc/map.png cannot be written"),
         (("--photo", "me.jpg", "--out", "x.png"), "no file me.jpg"),
         (("--edit", "me.json"), "--out edited.png"),
         (("--edit", "me.json", "--out", "x.png"), "me.json is missing: name the file of an edit"),
@@ -231,6 +238,8 @@ def test_an_own_photograph_is_written_whole_and_at_its_own_size(
     flags += ("--color", "hair=#20c040", *(["--aligned"] if aligned else []))
     outcome = call(script, *flags, "--out", tmp_path / "edited.png")
     assert outcome.status == 0, outcome.err
+    assert "me.png: finding the face and its parts ..." in outcome.out  # it says what goes on
+    assert "putting it into the whole photograph: 100 %" in outcome.err
     with Image.open(tmp_path / "edited.png") as edited:
         assert "not a photograph" in edited.text["Synthetic"]
         before, after = (np.asarray(picture).astype(int) for picture in (photo, edited))
@@ -249,6 +258,39 @@ def test_an_own_photograph_is_written_whole_and_at_its_own_size(
         assert b"not a photograph" in jpeg.info["comment"]
         assert np.abs(np.asarray(jpeg).astype(int) - after).mean() < 3
     assert Image.open(tmp_path / "square.png").size == (S, S)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--borrow", "style:ears:1"), "no style of 'ears'"), (("--borrow", "hair:77"), "no face 77"),
+        (("--borrow", "style:hair:1"), "has no style codes to mix"), (("--color", "hair=red"), "'red' is no colour"),
+        (("--move", "mouth:900,0"), "right of mouth goes from -64"), (("--turn", "chin:5"), "there is no 'chin'"),
+        (("--open-mouth", 2), "open mouth goes from -1 to 1"), (("--label-map", __file__), "not a picture"),
+        (("--run", "no_run"), "no trained run in no_run"), (("--out", "me.jpg"), "65501 x 64 fits no .jpg: name a"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_before_a_photograph_is_searched(
+    flags, said, trained, prepared_64, call, monkeypatch, tmp_path
+):
+    def search(*_):
+        raise AssertionError("that would take long")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(script, "parser", lambda args: None)
+    monkeypatch.setattr(script, "own_photo", search)
+    Image.new("L", (65501, 64)).save("me.png")
+    run = () if "--run" in flags else ("--run", trained(pix2pix).run)
+    out = () if "--out" in flags else ("--out", "x.png")
+    outcome = call(script, *run, "--data", prepared_64, "--photo", "me.png", *out, *flags)
+    assert re.search(said, refusal(outcome))
+    assert [path.name for path in tmp_path.iterdir()] == ["me.png"]
+
+
+def test_a_folder_is_no_file_to_write(prepared_64, call, tmp_path):
+    (tmp_path / "a.png").mkdir()
+    outcome = call(script, "--data", prepared_64, "--sample", 8, "--out", tmp_path / "a.png")
+    assert "a.png is a folder: name a file." in refusal(outcome)
 
 
 def test_a_file_is_not_named_twice(trained, prepared_64, tmp_path, call):

@@ -84,6 +84,8 @@ class Answers:
         self.number_set = set(self.numbers)
         self.read_face = functools.lru_cache(32)(functools.partial(editing.read_face, setup.data))
         self.thumbnail = functools.lru_cache(2048)(self.thumbnail)
+        self.progress: dict[str, str] = {}
+        """session -> how far its whole photograph has come, in words"""
 
     # --- faces --------------------------------------------------------------------------------------------------------
 
@@ -204,7 +206,11 @@ class Answers:
         photo = uploads.whole_photo(edit.face)
         if keep and not editing.changed_pixels(edit).any():
             return pictures.encode(photo, "PNG", compress_level=4)
-        whole = pasting.paste(photo, edit, self.setup.paint(edit), keep)
+
+        def tell(share: float) -> None:
+            self.progress[session] = f"{share:.0%} of the edit is in it" if share < 1 else "being written as a PNG"
+
+        whole = pasting.paste(photo, edit, self.setup.paint(edit), keep, tell)
         return pictures.encode(whole, "PNG", self.setup.text, compress_level=4)
 
     def borrow(self, session: str, message: dict) -> dict:
@@ -258,8 +264,12 @@ class Answers:
             complete, sources = message | {"keep": keeps(message)}, self.sources(session, message)
             return edit_files.text_of(complete, sources, self.setup.place).encode(), f"{stem}_edit.json"
         if what == "photograph":
-            with ONE_PHOTOGRAPH:
-                return self.paste(session, message), f"{stem}_photograph.png"
+            self.progress[session] = "waiting until another one is done" if ONE_PHOTOGRAPH.locked() else "being read"
+            try:
+                with ONE_PHOTOGRAPH:
+                    return self.paste(session, message), f"{stem}_photograph.png"
+            finally:
+                self.progress.pop(session, None)
         picture = self.paint(session, message)
         if what == "result":
             return pictures.encode(picture, "PNG", self.setup.text), f"{stem}_edited.png"

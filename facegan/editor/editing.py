@@ -302,13 +302,18 @@ def borrow_style(edit: Edit, other: Face, region: str, strength: float = 1.0) ->
 
 def set_style(edit: Edit, other: Face, region: str, strength: float) -> Edit:
     """borrow_style(), also while the edited map shows nothing of the region."""
+    check_style(region, strength)
+    if not other.map.masks[..., list(REGIONS).index(region)].any():
+        raise BadInput(f"the other face has no {region} to borrow the style of: take another face or region.")
+    return replace(edit, styles={**edit.styles, region: Style(other, strength)})
+
+
+def check_style(region: str, strength: float) -> None:
+    """Raise BadInput for a style that no face has."""
     if region not in REGIONS:
         raise BadInput(f"no style of {brief(region)!r}: the regions are {', '.join(REGIONS)}.")
     if not 0 <= strength <= 1:
         raise BadInput(f"the strength of a style goes from 0 to 1, not {brief(strength)}.")
-    if not other.map.masks[..., list(REGIONS).index(region)].any():
-        raise BadInput(f"the other face has no {region} to borrow the style of: take another face or region.")
-    return replace(edit, styles={**edit.styles, region: Style(other, strength)})
 
 
 def parse_color(text: str) -> np.ndarray:

@@ -1,5 +1,7 @@
 """An edit put back into the photograph that its face was cut from, at that photograph's own size."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -18,8 +20,15 @@ EDGE = 0.03
 """Of 0..1: a step of light that is much larger counts as an edge."""
 
 
-def paste(photo: np.ndarray, edit: Edit, generated: np.ndarray, keep: bool = True) -> np.ndarray:
+def paste(
+    photo: np.ndarray,
+    edit: Edit,
+    generated: np.ndarray,
+    keep: bool = True,
+    tell: Callable[[float], object] = lambda share: None,
+) -> np.ndarray:
     """The photograph with the edit in it, (H, W, 3) uint8; photo (H, W, 3) uint8 is decoded from edit.face.original.
+    tell: is called with the share of the work that is done, now and then.
 
     Colours are shifted at the photograph's own size, so that every strand stays; what the generator painted, (S, S, 3)
     in 0..1, is enlarged, and blends in as in editing.composite(). All other pixels are the photograph's, to the bit.
@@ -34,19 +43,22 @@ def paste(photo: np.ndarray, edit: Edit, generated: np.ndarray, keep: bool = Tru
     layers = layers._replace(recolored=recolored, bare=layers.bare * rim, weights=layers.weights * rim)
     height = max(1, BAND // max(1, right - left))
     for y in range(top, bottom, height):
-        end, first = min(y + height, bottom), max(top, y - 2 * radius)  # with what follow_edges() sees around
-        band = (slice(first, min(end + 2 * radius, bottom)), slice(left, right))
-        picture = pasted_band(photo, band, edit, layers, to_cut_out, side, radius)
-        result[y:end, left:right] = picture[y - first : end - first]
+        end, first = min(y + height, bottom), max(top, y - 2 * radius)
+        around = slice(first, min(end + 2 * radius, bottom))  # what follow_edges() sees
+        band = (slice(y, end), slice(left, right))
+        result[band] = pasted_band(photo, band, around, edit, layers, to_cut_out, side, radius)
+        tell((end - top) / (bottom - top))
     return result
 
 
-def pasted_band(photo, band: tuple[slice, slice], edit: Edit, layers: editing.Layers, to_cut_out, side, radius):
-    """paste() of some rows, without those around."""
-    rows, columns = band
+def pasted_band(
+    photo, band: tuple[slice, slice], around: slice, edit: Edit, layers: editing.Layers, to_cut_out, side, radius
+):
+    """paste() of some rows; around: these and those next to them, by which colours find the edges."""
+    (band_rows, columns), inner = band, slice(band[0].start - around.start, band[0].stop - around.start)
 
-    def here(values: np.ndarray) -> np.ndarray:
-        """Values of the cut-out, (S, S) or (S, S, C), where the band lies."""
+    def here(values: np.ndarray, rows: slice = band_rows) -> np.ndarray:
+        """Values of the cut-out, (S, S) or (S, S, C), where rows of the band lie."""
         n = min(len(values), max(8, round(side)))
         values = cv2.resize(values.astype(np.float32), (n, n), interpolation=cv2.INTER_AREA)
         first = to_cut_out @ [columns.start + 0.5, rows.start + 0.5, 1]
@@ -58,8 +70,8 @@ def pasted_band(photo, band: tuple[slice, slice], edit: Edit, layers: editing.La
             borderMode=cv2.BORDER_CONSTANT if is_share else cv2.BORDER_REPLICATE,
         )  # fmt: skip
 
-    own = photo[band].copy()
-    shares = {number: follow_edges(here(share), own, radius) for number, share in layers.recolored.items()}
+    own, wide = photo[band].copy(), photo[around, columns]
+    shares = {n: follow_edges(here(share, around), wide, radius)[inner] for n, share in layers.recolored.items()}
     bare, painted = here(layers.bare), here(layers.weights)
     changed = (painted > 0) | (bare > 0)
     for share in shares.values():

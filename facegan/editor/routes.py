@@ -102,6 +102,7 @@ class Routes:
             Route("/editor/upload/{kind}", self.upload, methods=["POST"]),
             Route("/editor/open", self.open, methods=["POST"]),
             Route("/editor/download/{what}", self.download, methods=["POST"]),
+            Route("/editor/progress", self.progress, methods=["POST"]),
         ]
 
     async def page_file(self, request: Request) -> Response:
@@ -178,6 +179,10 @@ class Routes:
         async with self.edit_in_turn(request) as (session, message):
             content, name = await run_in_threadpool(self.answers.download, session, what, message)
         return Response(content, media_type="application/octet-stream", headers={"x-name": name})
+
+    def progress(self, request: Request) -> Response:
+        words = self.answers.progress.get(session_of(request), "")
+        return JSONResponse({"words": words}, headers={"cache-control": "no-store"})
 
 
 # --- the whole --------------------------------------------------------------------------------------------------------

@@ -29,9 +29,13 @@ UNDER_HAIR = [0, *ids("l_ear", "r_ear", "cloth", *REGIONS["accessories"])]
 
 def shape(labels: np.ndarray, name: str) -> np.ndarray:
     """Where a map shows a region or part of NAMES, (S, S) bool."""
+    check_name(name)
+    return np.isin(labels, HAIR if name == "hair" else ids(*REGIONS.get(name, [name])))
+
+
+def check_name(name: str) -> None:
     if name not in NAMES:
         raise BadInput(f"there is no {brief(name)!r} to move: there are {', '.join(NAMES)}.")
-    return np.isin(labels, HAIR if name == "hair" else ids(*REGIONS.get(name, [name])))
 
 
 def needed(labels: np.ndarray, name: str) -> np.ndarray:
@@ -67,13 +71,7 @@ def transform(
     The shape covers what it comes to lie on, but skin leaves free what lies over it. Raises BadInput for numbers beyond
     that, and for a map without the shape.
     """
-    size = len(labels)
-    limits = {
-        "right": (right, -size, size), "down": (down, -size, size), "scale": (scale, *SCALES), "turn": (turn, -180, 180)
-    }  # fmt: skip
-    for what, (value, low, high) in limits.items():
-        if not low <= value <= high:
-            raise BadInput(f"{what} of {name} goes from {low:g} to {high:g}, not {value:g}.")
+    check_transform(len(labels), name, right, down, scale, turn)
     old, now = needed(labels, name), LABEL_REGION[labels]
     number = now[old][0]
     how = matrix(box(old), right, down, scale, turn, mirror)
@@ -86,8 +84,21 @@ def transform(
     hair = moved if name == "hair" else labels == HAIR
     result = borrowing.relaid(number, region, hair, masks, labels)
     opened = (result == 0) & (now == number)
-    result[opened & slits(region, (result > 0) & ~region, size // 16)] = number
+    result[opened & slits(region, (result > 0) & ~region, len(labels) // 16)] = number
     return result
+
+
+def check_transform(
+    size: int, name: str, right: float = 0, down: float = 0, scale: float = 1, turn: float = 0, mirror: bool = False
+) -> None:
+    """Raise BadInput for what transform() takes for no face of this size."""
+    check_name(name)
+    limits = {
+        "right": (right, -size, size), "down": (down, -size, size), "scale": (scale, *SCALES), "turn": (turn, -180, 180)
+    }  # fmt: skip
+    for what, (value, low, high) in limits.items():
+        if not low <= value <= high:
+            raise BadInput(f"{what} of {name} goes from {low:g} to {high:g}, not {value:g}.")
 
 
 def box(where: np.ndarray) -> tuple[int, int, int, int]:

@@ -1,10 +1,15 @@
-"""What flags of edit.py ask for, as a person writes them: style:hair:57:0.7, mouth:0,4, hair=#8a3b1f."""
+"""What flags of edit.py ask for, as a person writes them: style:hair:57:0.7, mouth:0,4, hair=#8a3b1f.
+
+They are read before anything is done that takes long; what only a face can refuse is refused later.
+"""
 
 from typing import NamedTuple
 
-from facegan.editor import editing
+import numpy as np
+
+from facegan.editor import editing, shaping
 from facegan.editor.editing import Edit, Face
-from facegan.errors import BadInput
+from facegan.errors import BadInput, brief
 from facegan.regions import REGIONS
 
 
@@ -23,18 +28,27 @@ class Loan(NamedTuple):
 
 
 def loan(wish: str) -> Loan:
-    """ "hair:57", "style:hair:57" or "style:hair:57:0.7" in its parts. BadInput says how a style is written."""
+    """ "hair:57", "style:hair:57" or "style:hair:57:0.7" in its parts. BadInput says what there is, and how a style is
+    written."""
     flag, what, *rest = f"--borrow {wish}", *wish.split(":")
+    if what not in (*REGIONS, "map", "colors", "identity", "style"):
+        there_are = f"there are {', '.join(REGIONS)}, map, colors, identity and style:REGION."
+        raise BadInput(f"{flag}: cannot borrow {brief(what)!r}: {there_are}")
     if what != "style":
         return Loan(flag, what, wish.partition(":")[2])
     try:
         region, number, strength = rest if len(rest) == 3 else [*rest, "1"]
-        return Loan(flag, what, number, region, float(strength))
+        result = Loan(flag, what, number, region, float(strength))
     except ValueError:
         raise BadInput(
             f"{flag}: write style:REGION:NUMBER, for instance style:hair:57, or with a strength in 0..1 "
             "style:hair:57:0.7."
         ) from None
+    try:
+        editing.check_style(result.region, result.strength)
+    except BadInput as error:
+        raise BadInput(f"{flag}: {error}") from None
+    return result
 
 
 def borrow(edit: Edit, loan: Loan, other: Face) -> Edit:
@@ -47,22 +61,25 @@ def borrow(edit: Edit, loan: Loan, other: Face) -> Edit:
         raise BadInput(f"{loan.flag}: {error}") from None
 
 
-def transform(
-    edit: Edit, move: tuple[str, ...], scale: tuple[str, ...], turn: tuple[str, ...], mirror: tuple[str, ...]
-) -> Edit:
-    """The edit with its map moved, scaled, turned and mirrored. Raises BadInput."""
+def transforms(
+    size: int, move: tuple[str, ...], scale: tuple[str, ...], turn: tuple[str, ...], mirror: tuple[str, ...]
+) -> list[tuple[str, dict[str, float]]]:
+    """The name of a shape and how it changes, as editing.transform() takes them, in their order; size: S. Raises
+    BadInput."""
+    result = []
     for wish in move:
         name, (right, down) = name_and_numbers(f"--move {wish}", wish, "NAME:RIGHT,DOWN", 2)
-        edit = editing.transform(edit, name, right=right, down=down)
+        result.append((name, {"right": right, "down": down}))
     for wish in scale:
         name, (factor,) = name_and_numbers(f"--scale {wish}", wish, "NAME:FACTOR", 1)
-        edit = editing.transform(edit, name, scale=factor)
+        result.append((name, {"scale": factor}))
     for wish in turn:
         name, (degrees,) = name_and_numbers(f"--turn {wish}", wish, "NAME:DEGREES", 1)
-        edit = editing.transform(edit, name, turn=degrees)
-    for name in mirror:
-        edit = editing.transform(edit, name, mirror=True)
-    return edit
+        result.append((name, {"turn": degrees}))
+    result += [(name, {"mirror": True}) for name in mirror]
+    for name, how in result:
+        shaping.check_transform(size, name, **how)
+    return result
 
 
 def name_and_numbers(flag: str, wish: str, form: str, count: int) -> tuple[str, list[float]]:
@@ -77,9 +94,9 @@ def name_and_numbers(flag: str, wish: str, form: str, count: int) -> tuple[str, 
     return name, numbers
 
 
-def recolor(edit: Edit, wish: str) -> Edit:
-    """The edit with a --color. Raises BadInput."""
-    region, _, color = wish.partition("=")
+def color(wish: str) -> tuple[str, np.ndarray]:
+    """The region of a --color, and its colour, (3,) in 0..255. Raises BadInput."""
+    region, _, text = wish.partition("=")
     if region not in REGIONS:
         raise BadInput(f"--color {wish}: write REGION=#rrggbb; the regions are {', '.join(REGIONS)}.")
-    return editing.recolor(edit, region, editing.parse_color(color))
+    return region, editing.parse_color(text)

@@ -1,12 +1,13 @@
 """Files on the page: what is uploaded, and what is downloaded."""
 
 import io
+import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from editor.asking import FACE, S, as_png, decoded
+from editor.asking import FACE, S, as_png, ask, decoded
 from editor.browsing import (
     GONE,
     REFUSED,
@@ -27,7 +28,7 @@ from editor.browsing import (
     wait_until,
 )
 from facegan import prepared
-from facegan.editor import editing
+from facegan.editor import answers, editing
 from facegan.regions import LABEL_REGION
 
 
@@ -85,6 +86,29 @@ def test_upload_of_a_photograph(browser, prepared_64, raw, served, true_maps):
             )
             assert answer == 410
             assert state(other)["face"] == str(FACE)
+
+
+def test_the_page_says_how_far_a_whole_photograph_is(browser, served, raw, true_maps, monkeypatch):
+    seen, encode = [], answers.pictures.encode
+
+    def note(*args, **options):
+        seen.append(json.loads(ask(served, "/editor/progress", {}, x_session=session).content)["words"])
+        return encode(*args, **options)
+
+    with opened(browser, served) as page:
+        page.get_by_label("it is cut as CelebA-HQ's photos already").check()
+        page.get_by_label("Photo", exact=True).set_input_files(photo_file(raw, 1))
+        wait_until(page, "faceEditor.state().face.startsWith('own-')")
+        page.get_by_label("Colour of skin", exact=True).fill("#336699")
+        settle(page)
+        session = page.evaluate("JSON.parse(localStorage.getItem('facegan:session'))")
+        monkeypatch.setattr(answers.pictures, "encode", note)
+        with page.expect_download(), answers.ONE_PHOTOGRAPH:  # as while another one is made
+            page.get_by_role("button", name="Download whole photo").click()
+            wait_for_words(page, "Your whole photo: waiting until another one is done ...")
+        wait_until(page, "document.getElementById('status').textContent.startsWith('Downloaded ')")
+        assert seen == ["being written as a PNG"]
+        assert json.loads(ask(served, "/editor/progress", {}, x_session=session).content) == {"words": ""}
 
 
 def test_download_of_everything(page, prepared_64, tmp_path):

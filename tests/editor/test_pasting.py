@@ -103,9 +103,13 @@ def test_rows_are_worked_on_a_band_at_a_time_without_a_seam(photo, monkeypatch):
     edit = editing.recolor(editing.begin(face), "skin", face.colors[0] + 30)
     edit = editing.borrow_identity(edit, Face(*([None] * 3), np.ones(128, np.float32)))
     generated = np.random.default_rng(1).random((S, S, 3))
-    at_once = pasting.paste(photo, edit, generated)
+    at_once, shares = pasting.paste(photo, edit, generated), []
     monkeypatch.setattr(pasting, "BAND", 5000)
-    assert np.abs(pasting.paste(photo, edit, generated).astype(int) - at_once).max() <= 1  # positions are rounded
+    in_bands = pasting.paste(photo, edit, generated, tell=shares.append)
+    assert np.abs(in_bands.astype(int) - at_once).max() <= 1  # positions are rounded
+    assert len(shares) > 10
+    assert (shares == np.sort(shares)).all()
+    assert shares[-1] == 1
 
 
 def test_without_keeping_the_whole_face_is_as_generated(photo):

@@ -59,7 +59,7 @@ async function takeChosen(input, kind) {
 async function takeFile(file, kind) {
   if (kind === "map") needFace();
   checkBytes(file, kind);
-  say("Reading " + file.name + " ...");
+  say("Reading " + file.name + (kind === "photo" ? ", finding the face and its parts ..." : " ..."));
   try {
     await (kind === "edit" ? openEdit(file) : upload(file, kind));
   } catch (error) { say("Not taken."); throw error; }
@@ -96,9 +96,21 @@ async function upload(file, kind) {
 }
 
 async function download(what) {
-  const answer = await ask("download/" + what, request()), name = answer.headers.get("x-name");
+  const stop = what === "photograph" ? tellProgress() : () => {};
+  const answer = await ask("download/" + what, request()).finally(stop), name = answer.headers.get("x-name");
   const url = URL.createObjectURL(await answer.blob());
   make("a", {href: url, download: name}).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
   say("Downloaded " + name + ".");
+}
+
+function tellProgress() {  // of a whole photograph, which takes up to minutes, until the returned function is called
+  let isOver = false;
+  const tell = async () => {
+    const {words} = await (await ask("progress", {})).json();
+    if (words && !isOver) say("Your whole photo: " + words + " ...");
+  };
+  const timer = setInterval(() => tell().catch(() => { /* the download itself says what is wrong */ }), 1000);
+  say("Your whole photo: asked for ...");
+  return () => { isOver = true; clearInterval(timer); };
 }
