@@ -340,7 +340,10 @@ def inputs(edit: Edit) -> dict[str, np.ndarray]:
         i = list(REGIONS).index(region)
         strengths[i] = style.strength
         if (colors[i] == edit.face.colors[i]).all():  # a colour that was chosen stays
-            colors[i] = (1 - style.strength) * colors[i] + style.strength * style.face.colors[i]
+            share = (
+                style.strength if edit.face.map.masks[..., i].any() else 1
+            )  # without the region there is none to mix
+            colors[i] = (1 - share) * colors[i] + share * style.face.colors[i]
     values = {
         "masks": edit.masks,
         "colors": colors / 255,

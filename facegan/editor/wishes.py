@@ -34,8 +34,12 @@ def loan(wish: str) -> Loan:
     if what not in (*REGIONS, "map", "colors", "identity", "style"):
         there_are = f"there are {', '.join(REGIONS)}, map, colors, identity and style:REGION."
         raise BadInput(f"{flag}: cannot borrow {brief(what)!r}: {there_are}")
+    if what != "style" and len(rest) != 1:
+        raise BadInput(
+            f"{flag}: write WHAT:NUMBER, for instance hair:57; only a style has a strength, style:hair:57:0.7."
+        )
     if what != "style":
-        return Loan(flag, what, wish.partition(":")[2])
+        return Loan(flag, what, *rest)
     try:
         region, number, strength = rest if len(rest) == 3 else [*rest, "1"]
         result = Loan(flag, what, number, region, float(strength))

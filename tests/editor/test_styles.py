@@ -11,8 +11,9 @@ import pytest
 
 import edit as script
 import pix2pix_rec
-from editor.asking import FACE, SESSION, S, as_png, ask, decoded, message
+from editor.asking import FACE, SESSION, S, Served, as_png, ask, decoded, message
 from editor.browsing import (
+    alert,
     edit_of,
     opened,
     photo_file,
@@ -25,7 +26,7 @@ from editor.browsing import (
     wait_until,
     words,
 )
-from facegan.editor import compositing, edit_files, editing, style_codes, wishes
+from facegan.editor import compositing, edit_files, editing, server, style_codes, wishes
 from facegan.editor.answers import Answers, Setup
 from facegan.editor.upload_store import UploadStore
 from facegan.errors import BadInput
@@ -131,6 +132,15 @@ def test_the_nose_follows_the_style_of_skin_unless_it_has_a_wish_of_its_own(edit
     dark = editing.recolor(skin, "skin", np.array([90, 60, 50]))
     assert dark.new_styles["nose"] == skin.styles["skin"]
     assert (dark.new_colors != dark.colors).any(-1).tolist() == [name == "nose" for name in REGIONS]
+
+
+def test_of_a_region_that_the_photograph_lacks_the_colour_is_the_others_alone(two_faces):
+    """It has no mean to mix, and would be mixed with black."""
+    face, other = two_faces
+    bald = without(face, "hair")
+    bald = replace(bald, colors=np.where(np.arange(7)[:, None] == HAIR, 0, bald.colors))
+    edit = editing.borrow_style(editing.borrow_region(editing.begin(bald), other.map, "hair"), other, "hair", 0.5)
+    np.testing.assert_allclose(editing.inputs(edit)["colors"][0, HAIR] * 255, other.colors[HAIR], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -329,3 +339,27 @@ def test_the_style_of_an_uploaded_photograph(browser, served, raw, true_maps, pr
             editing.begin(editing.read_face(prepared_64, FACE)), editing.read_face(prepared_64, 1), "hair"
         )
         np.testing.assert_array_equal(result(page), editing.composite(edit, served.setup.paint(edit)))
+
+
+def test_a_run_without_styles_paints_the_rest_of_an_edit_that_has_some(browser, served, prepared_64):
+    """The browser keeps edits by data folder, whichever run paints."""
+    plain = replace(served.setup, missing_styles="this run has none.", paint=lambda edit: edit.face.image / 255)
+    with opened(browser, served) as page:
+        take(page, "style", 1)
+        wait_for_words(page, "Style of hair of face 1.")
+        page.keyboard.press("s")
+        stored = page.evaluate("({...localStorage})")
+        with server.serving(plain, UploadStore()) as port:
+            other = Served(port, plain, served.store)
+            with opened(browser, other) as second:
+                second.evaluate("items => Object.assign(localStorage, items)", stored)
+                second.reload()
+                ready(second)
+                assert alert(second) == ""
+                np.testing.assert_array_equal(result(second), editing.read_face(prepared_64, FACE).image)
+                said = "Borrowed: the style of hair of face 1 (which this run cannot paint)"
+                assert second.locator("#borrowed").text_content() == said
+                second.get_by_role("button", name="Compare").click()
+                wait_until(second, "document.querySelectorAll('#compared canvas').length === 3")
+                second.wait_for_timeout(500)
+                assert second.locator("#compared .trouble").count() == 0

@@ -2,7 +2,7 @@
 
 import {about} from "./about.js";
 import {endStroke} from "./changes.js";
-import {face, isEdited, nameOf, request} from "./edit.js";
+import {face, isEdited, nameOf, paintable, request} from "./edit.js";
 import {at, make, makeButton, tellFailure} from "./elements.js";
 import {restoreSaved, timeOf} from "./saved.js";
 import {askPicture, photoOf} from "./server.js";
@@ -20,7 +20,7 @@ async function showComparison() {
   const open = face, now = request(), saved = savedEdits().filter(edit => edit.face === open.name);
   const items = [[item("Original"), () => photoOf(open)]];
   if (isEdited()) items.push([item("As it is now"), () => askPicture(now)]);
-  for (const edit of saved) items.push([savedItem(edit), () => askPicture(edit)]);
+  for (const edit of saved) items.push([savedItem(edit), () => askPicture(paintable(edit))]);
   at("comparison-title").textContent = "Compare: " + nameOf(open.name);
   at("comparison-hint").textContent = saved.length ? "Hide what you do not want to compare." :
     "This face has no saved edits yet: those that you save stand here beside the original.";

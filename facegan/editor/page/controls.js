@@ -41,7 +41,8 @@ export function showEdit(picking) {  // picking: the colour input that is being 
   if (doc.map) borrowed.push("the map of " + nameOf(doc.map));
   if (doc.identity) borrowed.push("the identity of " + nameOf(doc.identity));
   for (const [region, {from, strength}] of Object.entries(doc.styles)) {
-    borrowed.push("the style of " + region + " of " + nameOf(from) + " (" + Math.round(strength * 100) + " %)");
+    const share = about.missingStyles ? "which this run cannot paint" : Math.round(strength * 100) + " %";
+    borrowed.push("the style of " + region + " of " + nameOf(from) + " (" + share + ")");
   }
   at("borrowed").textContent = borrowed.length ? "Borrowed: " + borrowed.join(", ") : "";
   for (const input of document.querySelectorAll("#palette input")) {

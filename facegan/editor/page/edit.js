@@ -32,7 +32,10 @@ const unpacked = kept => ({face: kept.face, map: kept.map, grid: unpack(kept.gri
 
 export const entry = () => packed(doc);  // as the browser keeps it
 
-export const request = () => ({...entry(), keep});  // as the server is asked
+// Without what the run here cannot paint, as an edit may have been made with another run.
+export const paintable = edit => about.missingStyles ? {...edit, styles: {}} : edit;
+
+export const request = () => paintable({...entry(), keep});  // as the server is asked
 
 export function needFace() {
   if (!face) throw new Error("No face is open: open one first, or upload your photo.");
