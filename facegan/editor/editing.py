@@ -340,9 +340,7 @@ def inputs(edit: Edit) -> dict[str, np.ndarray]:
         i = list(REGIONS).index(region)
         strengths[i] = style.strength
         if (colors[i] == edit.face.colors[i]).all():  # a colour that was chosen stays
-            share = (
-                style.strength if edit.face.map.masks[..., i].any() else 1
-            )  # without the region there is none to mix
+            share = style.strength if edit.face.map.masks[..., i].any() else 1  # else there is no own one to mix
             colors[i] = (1 - share) * colors[i] + share * style.face.colors[i]
     values = {
         "masks": edit.masks,

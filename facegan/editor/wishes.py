@@ -35,9 +35,7 @@ def loan(wish: str) -> Loan:
         there_are = f"there are {', '.join(REGIONS)}, map, colors, identity and style:REGION."
         raise BadInput(f"{flag}: cannot borrow {brief(what)!r}: {there_are}")
     if what != "style" and len(rest) != 1:
-        raise BadInput(
-            f"{flag}: write WHAT:NUMBER, for instance hair:57; only a style has a strength, style:hair:57:0.7."
-        )
+        raise BadInput(f"{flag}: write WHAT:NUMBER, as hair:57; only a style has a strength, style:hair:57:0.7.")
     if what != "style":
         return Loan(flag, what, *rest)
     try:

@@ -26,7 +26,7 @@ from editor.browsing import (
     wait_until,
     words,
 )
-from facegan.editor import compositing, edit_files, editing, server, style_codes, wishes
+from facegan.editor import compositing, edit_files, editing, style_codes, wishes
 from facegan.editor.answers import Answers, Setup
 from facegan.editor.upload_store import UploadStore
 from facegan.errors import BadInput
@@ -343,6 +343,8 @@ def test_the_style_of_an_uploaded_photograph(browser, served, raw, true_maps, pr
 
 def test_a_run_without_styles_paints_the_rest_of_an_edit_that_has_some(browser, served, prepared_64):
     """The browser keeps edits by data folder, whichever run paints."""
+    from facegan.editor import server
+
     plain = replace(served.setup, missing_styles="this run has none.", paint=lambda edit: edit.face.image / 255)
     with opened(browser, served) as page:
         take(page, "style", 1)
@@ -363,3 +365,29 @@ def test_a_run_without_styles_paints_the_rest_of_an_edit_that_has_some(browser, 
                 wait_until(second, "document.querySelectorAll('#compared canvas').length === 3")
                 second.wait_for_timeout(500)
                 assert second.locator("#compared .trouble").count() == 0
+
+
+def test_an_edit_whose_style_is_gone_goes_on(browser, served, raw, true_maps):
+    """Its map can still be changed, and its own style brings the rest of the edit back."""
+    with opened(browser, served, "410 (Gone)") as page:
+        page.get_by_label("it is cut as CelebA-HQ's photos already").check()
+        page.get_by_label("Photo", exact=True).set_input_files(photo_file(raw, 1))
+        wait_for_words(page, "Your photo: paint on its map, or borrow from another face.")
+        take(page, "photo, to edit it", FACE)
+        wait_until(page, f"faceEditor.state().face === '{FACE}'")
+        strength(page).fill("40")
+        page.get_by_label("style", exact=True).check()
+        page.get_by_role("button", name="your photo 1", exact=True).click()
+        wait_for_words(page, "Style of hair of your picture, at 40 %.")
+        page.get_by_label("Colour of mouth", exact=True).fill("#b01030")
+        served.store.entries.clear()
+        strength(page).fill("50")
+        wait_for_alert(page, "To go on without it, borrow another, take the region's own style, or start over; undo")
+        page.get_by_label("Mouth open").fill("40")
+        wait_for_words(page, "Mouth open: 40 %.")
+        take(page, "nose", 1)
+        wait_for_words(page, "nose of face 1.")
+        page.get_by_role("button", name="Own style").click()
+        wait_until(page, "document.getElementById('alert').textContent === ''")
+        edit = edit_of(page, served.setup.data)
+        np.testing.assert_array_equal(result(page), editing.composite(edit, served.setup.paint(edit)))

@@ -70,7 +70,8 @@ async function borrowStyleNow(region, strength, name) {  // strength: 0..1
   const isNewest = takeTurn(), other = await askFace(name);
   if (!isNewest()) return;
   if (!other.has[number - 1]) throw new Error("There is no " + region + " in " + nameOf(name) + ": take another.");
-  change("Style of " + region + " of " + nameOf(name) + ".", () => setStyle(region, {from: name, strength}));
+  const share = strength < 1 ? ", at " + Math.round(strength * 100) + " %" : "";
+  change("Style of " + region + " of " + nameOf(name) + share + ".", () => setStyle(region, {from: name, strength}));
 }
 
 export function takeOwnMap(name, own) {  // it may have been gone, and what was painted over it goes on

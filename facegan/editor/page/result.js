@@ -92,8 +92,9 @@ async function tellTrouble(error) {
     newest++;
     return;
   }
-  const wayOut = " To go on without it, borrow another or start over; undo brings this edit back.";
-  const hasSources = doc.map || doc.identity || Object.keys(doc.styles).length;
+  const hasStyles = Object.keys(doc.styles).length > 0, hasSources = doc.map || doc.identity || hasStyles;
+  const ways = "borrow another" + (hasStyles ? ", take the region's own style," : "") + " or start over";
+  const wayOut = " To go on without it, " + ways + "; undo brings this edit back.";
   warn(error.message + (isGone(error) && hasSources ? wayOut : ""));
 }
 

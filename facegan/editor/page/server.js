@@ -41,15 +41,18 @@ export async function askMapIfThere(name) {  // null when it is gone: the face o
   try { return await askFace(name); } catch (error) { if (!isGone(error)) throw error; return null; }
 }
 
+// What the map depends on: it can be changed also while whose style or identity an edit has is gone.
+const mapIn = request => ({...request, styles: {}, identity: null});
+
 export async function askTransformed(request, shape, how) {  // {grid, box: of the shape before, or null}
-  const answer = await (await ask("transform", {...request, shape, ...how})).json();
+  const answer = await (await ask("transform", {...mapIn(request), shape, ...how})).json();
   return {...answer, grid: unpack(answer.grid, about.size)};
 }
 
 export async function askAdjusted(request, amounts) {  // {grid}
-  return {grid: unpack((await (await ask("adjust", {...request, ...amounts})).json()).grid, about.size)};
+  return {grid: unpack((await (await ask("adjust", {...mapIn(request), ...amounts})).json()).grid, about.size)};
 }
 
 export async function askRegion(request, region, from) {  // the edit's grid with another face's region
-  return unpack((await (await ask("borrow", {...request, region, from})).json()).grid, about.size);
+  return unpack((await (await ask("borrow", {...mapIn(request), region, from})).json()).grid, about.size);
 }
