@@ -1,6 +1,8 @@
-"""Write docs/editor.jpg: the page of edit.py as a browser shows it, with drawn sample faces and some edits.
+"""Write docs/editor.jpg: the page of edit.py as a browser shows it, with drawn sample faces and some edits, and below
+what Compare shows of them. After make demo scores; needs chromium, and a run that has styles to borrow:
 
-python docs/editor_picture.py --run runs/demo --data data/prepared-128     # after make demo; needs chromium
+python pix2pix_rec.py --train --data data/prepared-128 --run runs/demo-rec --size 128 --epochs 10 --batch-size 4
+python docs/editor_picture.py --run runs/demo-rec --data data/prepared-128
 """
 
 import io
@@ -19,33 +21,38 @@ from facegan import cli, files
 from facegan.editor import server
 from facegan.editor.upload_store import UploadStore
 
-WIDTH, HEIGHT = 1280, 860
+WIDTH, HEIGHT, PAGE_HEIGHT, COMPARE_HEIGHT = 1280, 860, 1196, 450
+SHOWN_WIDTH = 1120
 
 
 @dataclass
 class Args:
-    run: Path = Path("runs/demo")
-    """trained run"""
+    run: Path = Path("runs/demo-rec")
+    """run of pix2pix_rec.py"""
     data: Path = Path("data/prepared-128")
     """prepared sample faces, never photographs of people"""
+    parser: Path = Path("runs/demo-parser")
+    """run of parse_face.py, without which the page takes no photographs"""
     sample: int = 12
     """the face that is edited"""
     other: int = 21
-    """the face that is borrowed from"""
+    """the face that hair is borrowed from"""
+    style: int = 17
+    """the face that the style of hair is borrowed from"""
     color: str = "#8a3b1f"
     """colour for the hair"""
 
 
 def act(page: Page, args: Args) -> None:
-    """Some edits, of which two are saved."""
+    """Some edits, of which three are saved."""
 
     def settle():
         page.wait_for_function("!faceEditor.state().busy", timeout=60_000)
 
-    def take(what: str):
+    def take(what: str, k: int):
         page.get_by_label(what, exact=True).check()
-        page.locator("#faces").get_by_role("button", name=f"face {args.other}", exact=True).click()
-        page.wait_for_function(f"document.getElementById('status').textContent.includes('face {args.other}')")
+        page.locator("#faces").get_by_role("button", name=f"face {k}", exact=True).click()
+        page.wait_for_function(f"document.getElementById('status').textContent.includes('face {k}')")
         settle()
 
     def save():
@@ -55,23 +62,20 @@ def act(page: Page, args: Args) -> None:
     page.get_by_label("Colour of mouth", exact=True).fill("#b01030")
     save()
     page.get_by_role("button", name="Start over").click()
-    take("hair")
+    take("hair", args.other)
     save()
     page.get_by_label("Colour of hair", exact=True).fill(args.color)
     save()
-    page.keyboard.press("3")
+    page.get_by_label("The photo's own colour of hair").click()
+    page.get_by_label("Strength").fill("80")
+    take("style", args.style)
+    page.mouse.move(0, 0)
     page.evaluate("scrollTo(0, 0)")
-    box = page.locator("#canvas").bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.46, box["y"] + box["height"] * 0.78)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.54, box["y"] + box["height"] * 0.785, steps=6)
-    page.mouse.up()
-    settle()
 
 
 def main() -> None:
     args = cli.parse(Args, description=__doc__)
-    flags = script.Args(run=args.run, data=args.data, sample=args.sample)
+    flags = script.Args(run=args.run, data=args.data, parser=args.parser, sample=args.sample)
     setup = script.page_setup(flags, script.restore(flags))
     with server.serving(setup, UploadStore()) as port, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -80,9 +84,17 @@ def main() -> None:
         page.goto(f"http://127.0.0.1:{port}")
         page.wait_for_function("window.faceEditor && faceEditor.times.length > 0", timeout=60_000)
         act(page, args)
-        picture = Image.open(io.BytesIO(page.screenshot()))
+        whole = {"x": 0, "y": 0, "width": WIDTH, "height": PAGE_HEIGHT}
+        above = page.screenshot(full_page=True, clip=whole)
+        page.get_by_role("button", name="Compare").click()
+        page.wait_for_timeout(3000)  # it is painted one picture after another
+        below = page.screenshot(clip={**whole, "height": COMPARE_HEIGHT})
+        picture = Image.new("RGB", (WIDTH, PAGE_HEIGHT + COMPARE_HEIGHT))
+        for y, content in ((0, above), (PAGE_HEIGHT, below)):
+            picture.paste(Image.open(io.BytesIO(content)), (0, y))
         jpeg = io.BytesIO()
-        picture.convert("RGB").save(jpeg, "JPEG", quality=88)
+        picture = picture.resize((SHOWN_WIDTH, round(picture.height * SHOWN_WIDTH / WIDTH)), Image.Resampling.LANCZOS)
+        picture.save(jpeg, "JPEG", quality=80, optimize=True)
         files.write_bytes(Path(__file__).with_name("editor.jpg"), jpeg.getvalue())
         browser.close()
 

@@ -33,6 +33,8 @@ from facegan.errors import BadInput
 from facegan.regions import REGIONS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs"))
+import editor_picture
 import style_by_example as benchmark
 
 HAIR = list(REGIONS).index("hair")
@@ -391,3 +393,12 @@ def test_an_edit_whose_style_is_gone_goes_on(browser, served, raw, true_maps):
         wait_until(page, "document.getElementById('alert').textContent === ''")
         edit = edit_of(page, served.setup.data)
         np.testing.assert_array_equal(result(page), editing.composite(edit, served.setup.paint(edit)))
+
+
+def test_the_picture_in_the_readme_is_of_this_page(browser, served, root):
+    """docs/editor_picture.py still finds what it clicks on."""
+    with opened(browser, served, bypass_csp=True) as page:
+        editor_picture.act(page, editor_picture.Args(sample=FACE, other=1, style=2))
+        assert state(page)["doc"]["styles"] == {"hair": {"from": "2", "strength": 0.8}}
+        assert page.locator("#strip li").count() == 3
+    assert (root / "docs" / "editor.jpg").stat().st_size < 200_000
