@@ -298,10 +298,6 @@ def used_name(args: Args, flag: str, path: Path, candidates: set[str], names: li
     )
 
 
-LONGEST_JPEG = 65500
-"""Pixels of a JPEG's side, at most."""
-
-
 # --- without a browser ------------------------------------------------------------------------------------------------
 
 
@@ -355,6 +351,10 @@ def tell_of_photo(args: Args, content: bytes, aligned: bool) -> Face:
     if note:
         print(f"{args.photo}: {note}")
     return face
+
+
+LONGEST_JPEG = 65500
+"""Pixels of a JPEG's side, at most."""
 
 
 def check_fits(args: Args, content: bytes) -> None:

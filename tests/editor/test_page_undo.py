@@ -43,6 +43,18 @@ def test_undo_and_redo_come_after_what_waits_for_the_server(page, prepared_64):
     assert page.get_by_role("button", name="Redo").is_enabled()
 
 
+def test_undo_does_not_wait_for_ever(page):
+    page.keyboard.press("6")
+    stroke(page, (5, 5), (15, 5))
+    use_handles(page, "nose")
+    release = hold_answer(page, "**/editor/transform", lambda: page.keyboard.press("ArrowRight"))
+    page.keyboard.press("z")
+    assert words(page) == "Waiting for the server ..."
+    wait_for_words(page, "Undone.")
+    release()  # what comes so late is dropped
+    assert (state(page)["grid"] == editing.UNPAINTED).all()
+
+
 def test_a_drag_that_comes_back_to_where_it_began_is_no_step(page, prepared_64):
     edit, undo, redo = begun(prepared_64), *(page.get_by_role("button", name=name) for name in ("Undo", "Redo"))
     use_handles(page, "nose")

@@ -13,6 +13,8 @@ import {refresh} from "./result.js";
 import {FULL, keepEdit, keepReplaced, remember} from "./storage.js";
 import {drawMap, photoColor, setOutline} from "./surface.js";
 
+const MOST_WAIT = 5000;  // milliseconds that undo waits for a server that does not answer
+
 let stroke = null;   // {before: the state that undo goes back to, tool, points: so far, straight: the line of Shift}
 let lastEnd = null;  // {face, p}: where the last stroke ended, from where Shift draws on
 let corners = [];    // of the lasso, set by keys
@@ -89,8 +91,11 @@ export function waitFor(change) {  // a promise of a change: what is undone mean
 }
 
 async function afterWhatComes(action) {
-  const open = face;
-  while (coming.size) await Promise.allSettled(coming);
+  const open = face, all = async () => { while (coming.size) await Promise.allSettled(coming); };
+  if (coming.size) {
+    say("Waiting for the server ...");
+    await Promise.race([all(), new Promise(resolve => setTimeout(resolve, MOST_WAIT))]);
+  }
   if (open === face) action();
 }
 

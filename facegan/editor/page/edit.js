@@ -10,9 +10,9 @@ export let under;        // Uint8Array: the regions of the map under the paint, 
 export let doc;          // {face, map, grid, colors, identity, styles}: names of faces, a Uint8Array, seven colours or nulls,
                          // and region -> {from: name, strength: 0..1}
 export let keep = true;  // whether the rest of the photograph stays
-export let sliders = null; // how the shape sliders stand to the map, as shaping.js has it: undo brings it back with the map
+export let sliders = null;  // what the shape sliders made of the map, as shaping.js has it: undo brings it along
 let earlier = [], later = [];  // states to undo and to redo to
-let undone = [];         // what redo had before the newest step
+let undone = [];           // what redo had before the newest step
 
 // --- what it shows ---------------------------------------------------------------------------------------------------
 
