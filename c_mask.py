@@ -35,7 +35,7 @@ class Args(cli.BatchArgs):
 
 def make_color_mask(k: int, data: Path, png: bool) -> str:
     """Read samples/<k>.npz and write color_masks/<k>.npz (and .png). Raises BadInput for a damaged sample."""
-    s, n = prepared.working_size(data), len(regions.REGIONS)
+    s, n = prepared.working_size(data), prepared.region_count(data)
     note = prepared.made_from(data, "color_masks", k)
     masks, colors = prepared.read_npz(data / "samples" / f"{k}.npz", Masks=(s, s, n), Colors=(n, 3))
     cmask = regions.color_map(masks, colors)

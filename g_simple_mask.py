@@ -36,9 +36,10 @@ class Args(cli.BatchArgs):
     """which masks to read where both are there; auto prefers a file for each part (they keep what is covered whole)"""
     resample: Literal["area", "nearest"] = "area"
     """how photographs are shrunk; the published recipe used nearest neighbour, which aliases"""
-    regions: Literal["overlapping", "exclusive"] = "overlapping"
-    """overlapping, as published: a pixel is in every region that any mask pixel under it is in; exclusive: in that of
-    its label alone"""
+    regions: Literal["overlapping", "exclusive", "parts"] = "overlapping"
+    """overlapping, as published: a pixel is in every one of the seven regions that any mask pixel under it is in;
+    exclusive: in that of its label alone; parts: overlapping, but CelebAMask-HQ's 18 parts instead of the seven
+    regions, for runs that are trained with --parts"""
     numbering: Literal["celebamask", "face-parsing"] = "celebamask"
     """how merged label maps number the parts; those of face-parsing.PyTorch are converted"""
 
@@ -52,8 +53,8 @@ def shrink(photo: np.ndarray, size: int, resample: str) -> np.ndarray:
 def make_sample(photo: np.ndarray, region_bits: np.ndarray, size: int, resample: str = "area"):
     """One face at the working size.
 
-    photo (H, H, 3) uint8 RGB; region_bits (512, 512) uint8, bit i = region i (facegan.regions).
-    Returns Image (S, S, 3) uint8, Masks (S, S, 7) uint8 of 0/1, Colors (7, 3) float32 in 0..255.
+    photo (H, H, 3) uint8 RGB; region_bits (512, 512), bit i = region i (facegan.regions).
+    Returns Image (S, S, 3) uint8, Masks (S, S, R) uint8 of 0/1, Colors (R, 3) float32 in 0..255.
     """
     image = shrink(photo, size, resample)
     masks = regions.masks_from_bits(region_bits, size)
@@ -65,17 +66,18 @@ def prepare(
     out: Path,
     size: int,
     resample: str,
-    exclusive: bool = False,
+    kind: str = "overlapping",
     numbering: str = "celebamask",
 ) -> str:
-    """Read one raw face and write out/samples/<k>.npz. Raises BadInput for a face that cannot be used."""
+    """Read one raw face and write out/samples/<k>.npz. Raises BadInput for a face that cannot be used. kind: of
+    regions, as --regions says."""
     if face.refusal:
         raise BadInput(face.refusal)
     photo = celebamask.read_photo(face.photo, size)
-    bits, labels = celebamask.read_masks(face, numbering)
+    bits, labels = celebamask.read_masks(face, numbering, prepared.REGION_COUNTS[kind])
     image, masks, colors = make_sample(photo, bits, size, resample)
     labels = regions.shrink_labels(labels, size)
-    if exclusive:
+    if kind == "exclusive":
         masks = regions.masks_from_labels(labels)
         colors = regions.mean_colors(image, masks)
     arrays = dict(Image=image, Masks=masks, Colors=colors, Labels=labels)
@@ -121,7 +123,6 @@ def main() -> int:
     if args.size < 16 or regions.MASK_SIZE % args.size:
         raise BadInput(f"--size {args.size} does not divide {regions.MASK_SIZE}; use 64, 128, 256 or 512.")
     layout, faces = celebamask.find_faces(args.source, args.layout)
-    exclusive = args.regions == "exclusive"
     check_numbering(args, layout, faces)
     if prepared.indices(args.out, "samples") and not (args.out / "prepared.json").exists():
         raise BadInput(f"{args.out} holds samples but no prepared.json; choose another --out.")
@@ -133,7 +134,7 @@ def main() -> int:
         layout=layout,
         resample=args.resample,
         # folders prepared before these flags existed do not name them
-        **({"regions": args.regions} if exclusive else {}),
+        **({"regions": args.regions} if args.regions != "overlapping" else {}),
         **({"numbering": args.numbering} if args.numbering != "celebamask" else {}),
     )
     print(f"{args.source}: {len(faces)} faces, {'a file for each part' if layout == 'parts' else 'merged label maps'}")
@@ -143,7 +144,7 @@ def main() -> int:
             out=args.out,
             size=args.size,
             resample=args.resample,
-            exclusive=exclusive,
+            kind=args.regions,
             numbering=args.numbering,
         ),
         {face.k: face for face in faces},

@@ -35,11 +35,14 @@ class Args:
     """prepared folder of that size, whose last faces fill up a folder of fewer than four"""
     aligned: bool = False
     """the photographs are square and cut as CelebA-HQ's already: take them as they are"""
+    parts: bool = False
+    """prepare the 18 parts instead of the seven regions, for runs that were trained with --parts"""
 
 
 def add(args: Args, size: int, faces: list[dict]) -> None:
     """Add what own_photos.find() returned to the folder, each face under the next free number."""
-    own_photos.claim(args.out, size)
+    kind = "parts" if args.parts else "overlapping"
+    own_photos.claim(args.out, size, kind)
     parser = files.sha256(args.parser / "parser.keras")
     with files.lock(args.out / ".lock"):
         for face in faces:
@@ -48,15 +51,15 @@ def add(args: Args, size: int, faces: list[dict]) -> None:
                 print(f"{face['path']} is face {k} of {args.out} already: left as it is, for its map may be edited")
                 continue
             own_photos.record(args.out, k, face, parser)
-            prepare(args.out, size, own_photos.write_raw(args.out, k, face))
+            prepare(args.out, size, own_photos.write_raw(args.out, k, face), kind)
             parts = args.out / f"{k}_parts.png"
             print(f"{face['path']} is face {k} of {args.out}; {face['note']}{parts} shows its parts")
 
 
-def prepare(out: Path, size: int, face: celebamask.RawFace) -> None:
-    """The prepared files of one raw face, exactly as the three preprocessing scripts make them."""
+def prepare(out: Path, size: int, face: celebamask.RawFace, kind: str) -> None:
+    """The prepared files of one raw face, exactly as the three preprocessing scripts make them. kind: of regions."""
     files.claim(out / "face_ids" / "settings.json", f"delete {out / 'face_ids'} and run the scripts again.", jitter=0)
-    g_simple_mask.prepare(face, out, size, "area")
+    g_simple_mask.prepare(face, out, size, "area", kind)
     c_mask.make_color_mask(face.k, out, png=False)
     face_recognition.embed(face.k, out, jitter=0)
 

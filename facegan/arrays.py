@@ -9,25 +9,27 @@ import numpy as np
 
 from facegan import files
 from facegan.errors import brief
-from facegan.regions import MASK_SIZE, PARTS, REGIONS
+from facegan.regions import MASK_SIZE, PARTS, TABLES
 
 S = None
 """In a shape: any length; the same one for all of an array."""
+R = tuple(TABLES)
+"""In a shape: the number of regions, 7 or 18."""
 
 
 class Kind(NamedTuple):
     """dtype, shape, and the smallest and the largest value."""
 
     dtype: type
-    shape: tuple[int | None, ...]
+    shape: tuple[int | tuple[int, ...] | None, ...]
     low: float
     high: float
 
 
 KINDS = {
     "Image": Kind(np.uint8, (S, S, 3), 0, 255),
-    "Masks": Kind(np.uint8, (S, S, len(REGIONS)), 0, 1),
-    "Colors": Kind(np.float32, (len(REGIONS), 3), 0, 255.1),  # a mean of 255 over many pixels may be rounded up
+    "Masks": Kind(np.uint8, (S, S, R), 0, 1),
+    "Colors": Kind(np.float32, (R, 3), 0, 255.1),  # a mean of 255 over many pixels may be rounded up
     "Labels": Kind(np.uint8, (S, S), 0, len(PARTS)),
     "cmask": Kind(np.float32, (S, S, 3), 0, 255.1),
     "face_id": Kind(np.float32, (128,), -10, 10),
@@ -93,8 +95,10 @@ def header_fault(name: str, actual: tuple[int, ...], dtype: np.dtype, shape: tup
     return ""
 
 
-def fits(actual: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
-    return len(actual) == len(shape) and all(m in (None, n) for n, m in zip(actual, shape, strict=True))
+def fits(actual: tuple[int, ...], shape: tuple[int | tuple[int, ...] | None, ...]) -> bool:
+    return len(actual) == len(shape) and all(
+        n in m if m is R else m in (None, n) for n, m in zip(actual, shape, strict=True)
+    )
 
 
 def value_fault(name: str, array: np.ndarray) -> str:

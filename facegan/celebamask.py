@@ -152,17 +152,20 @@ def read_photo(path: Path | None, size: int) -> np.ndarray:
     return picture_files.to_rgb(header)
 
 
-def read_masks(face: RawFace, numbering: str = "celebamask") -> tuple[np.ndarray, np.ndarray]:
-    """The regions of a face as (512, 512) uint8, bit i = region i, and its label map, (512, 512) uint8 ids 0..18.
-    Raises BadInput when a mask is not right. numbering: of the file's ids."""
+def read_masks(
+    face: RawFace, numbering: str = "celebamask", count: int = len(regions.REGIONS)
+) -> tuple[np.ndarray, np.ndarray]:
+    """The regions of a face as (512, 512), bit i = region i, and its label map, (512, 512) uint8 ids 0..18. Raises
+    BadInput when a mask is not right. numbering: of the file's ids. count: of the regions; the bits of seven are uint8,
+    of eighteen uint32."""
     if face.label_map:
         labels = numberings.convert(read_label_map(face.label_map), numbering)
-        bits = regions.bits_from_labels(labels)
+        bits = regions.bits_from_labels(labels, count)
     elif face.part_masks:
         if unknown := sorted(face.part_masks.keys() - set(regions.PARTS)):
             raise BadInput(f"unknown part {unknown[0]!r}: {face.part_masks[unknown[0]].name}")
         parts = {part: read_part_mask(path) for part, path in face.part_masks.items()}
-        bits, labels = regions.bits_from_parts(parts), regions.labels_from_parts(parts)
+        bits, labels = regions.bits_from_parts(parts, count), regions.labels_from_parts(parts)
     else:
         raise BadInput("masks missing")
     if not bits.any():

@@ -52,8 +52,8 @@ def find(path: Path, parser: keras.Model, aligned: bool) -> dict:
     return about | dict(photo=photo, labels=labels)
 
 
-def claim(out: Path, size: int) -> None:
-    """Make the folder, or check that it is one of own photographs of this size. Raises BadInput."""
+def claim(out: Path, size: int, kind: str = "overlapping") -> None:
+    """Make the folder, or check that it is one of own photographs of this size and kind of regions. Raises BadInput."""
     source = str((out / "raw").resolve())
     if all((out / name).exists() for name in ("faces.json", "prepared.json")):
         source = prepared.describe(out).get("source", source)  # the folder may have moved
@@ -64,6 +64,7 @@ def claim(out: Path, size: int) -> None:
         source=source,
         layout="merged",
         resample="area",
+        **({"regions": kind} if kind != "overlapping" else {}),  # as g_simple_mask.py says it
     )
 
 
@@ -120,23 +121,26 @@ def write_raw(out: Path, k: int, face: dict) -> celebamask.RawFace:
 
 
 def fill_up(out: Path, size: int, data: Path) -> None:
-    """Fill a folder of fewer than four faces up with the last faces of a dataset prepared at the same size, test faces
-    unless it is tiny: the scripts take no fewer, and it is into somebody else's map that a face is painted."""
+    """Fill a folder of fewer than four faces up with the last faces of a dataset prepared at the same size and of the
+    same kind of regions, test faces unless it is tiny: the scripts take no fewer, and it is into somebody else's map
+    that a face is painted."""
     missing = FEWEST - len(prepared.indices(out, "samples"))
     if missing <= 0:
         return
+    kind = prepared.kind_of_regions(prepared.describe(out))
     try:
         numbers = prepared.complete_indices(data)[-missing:]
         pipeline.check_size(data, size)
-        if prepared.describe(data).get("regions"):
-            numbers = []  # exclusive ones, where own photographs have overlapping ones
+        if prepared.kind_of_regions(prepared.describe(data)) != kind:
+            numbers = []
     except BadInput:
         numbers = []
     if len(numbers) < missing:
         count = f"{FEWEST - missing} {'face' if FEWEST - missing == 1 else 'faces'}"
         print(
             f"{out} holds {count}, and other scripts take {FEWEST} and more: add photographs, or name "
-            f"a folder of overlapping regions prepared at size {size} with --data, whose last faces then fill it up."
+            f"a folder of {prepared.KIND_WORDS[kind]} prepared at size {size} with --data, whose last faces then fill "
+            "it up."
         )
         return
     with files.lock(out / ".lock"):
@@ -153,11 +157,14 @@ def fill_up(out: Path, size: int, data: Path) -> None:
 
 def what_next(out: Path, size: int) -> str:
     """What can be done with such a folder."""
+    flags, run = f"--size {size}", f"a run of size {size}"
+    if prepared.kind_of_regions(prepared.describe(out)) == "parts":
+        flags, run = f"{flags} --regions parts", f"{run} and --parts"
     return (
-        f"To paint: python pix2pix.py --test --data {out} --split all --out {out / 'painted'} (a run of size {size}).\n"
+        f"To paint: python pix2pix.py --test --data {out} --split all --out {out / 'painted'} ({run}).\n"
         f"To correct a map: edit {out / 'raw' / celebamask.LABEL_MAPS}/<k>.png, one id of 0..{len(regions.PARTS)} a "
         f"pixel, then\n"
-        f"    python g_simple_mask.py --source {out / 'raw'} --out {out} --size {size} --overwrite\n"
+        f"    python g_simple_mask.py --source {out / 'raw'} --out {out} {flags} --overwrite\n"
         f"    python c_mask.py --data {out}\n"
         f"    python face_recognition/face_recognition.py --data {out}"
     )

@@ -1,8 +1,9 @@
 """tf.data parts: packed records, second maps, masks and colour maps on the device.
 
-A record is one face as raw bytes, packed/<k>.bin beside samples/: image (S, S, 3), region bits (S, S), 21 colour
-numbers and 128 face-ID numbers (float32). TensorFlow reads any record in any order without Python. What parse_face.py
-reads, image and label map, lies in packed_labels/ in the same manner, for it needs no face IDs.
+A record is one face as raw bytes, packed/<k>.bin beside samples/: image (S, S, 3), region bits (S, S), 3 colour numbers
+a region and 128 face-ID numbers (float32). The bits of seven regions are one byte a pixel, those of eighteen parts
+three. TensorFlow reads any record in any order without Python. What parse_face.py reads, image and label map, lies in
+packed_labels/ in the same manner, for it needs no face IDs.
 
 Each ends in a trailer of 32 bytes: "face", RECORD_FORMAT, the checksums of up to four arrays that it was made from, and
 a fingerprint of all that, which is compared whenever it is read.
@@ -21,10 +22,13 @@ from tqdm import tqdm
 
 from facegan import devices, files, prepared
 from facegan.errors import BadInput
-from facegan.regions import REGIONS
+from facegan.regions import MIRRORED_REGION, PARTS, REGIONS
 
 FACE_ID = 128
 COLORS = 3 * len(REGIONS)
+LEFT = sum(1 << i for i in range(len(PARTS)) if MIRRORED_REGION[len(PARTS)][i] == i + 1)
+RIGHT = 2 * LEFT
+"""The bits of the person's left eye, brow and ear among the eighteen parts; of each pair the right one comes next."""
 RECORD_FORMAT = 2
 """Records of another format are made anew; those of the first had no trailer."""
 TRAILER, FINGERPRINT = 32, 8
@@ -39,7 +43,8 @@ def pack(records: type["Records"], data: Path, numbers: list[int], size: int) ->
     folder = data / records.FOLDER
     folder.mkdir(exist_ok=True)
     files.remove_leftovers(folder)
-    stale = [k for k in numbers if not is_packed(records, data, k, size)]
+    length = records.record_bytes(size, prepared.region_count(data)) + TRAILER
+    stale = [k for k in numbers if not is_packed(records, data, k, length)]
 
     def pack_one(k):
         about = records_trailer(records, data, k)  # first: a sample that changes meanwhile is packed again next time
@@ -70,11 +75,11 @@ def check_size(data: Path, size: int) -> None:
         )
 
 
-def is_packed(records: type["Records"], data: Path, k: int, size: int) -> bool:
-    """Whether record k exists, is as long as it should be, and was made from the arrays as they are now; what it holds
-    is compared with its fingerprint when it is read. Raises BadInput when the arrays are missing or damaged."""
+def is_packed(records: type["Records"], data: Path, k: int, length: int) -> bool:
+    """Whether record k exists, has that length, trailer included, and was made from the arrays as they are now; what it
+    holds is compared with its fingerprint when it is read. Raises BadInput when the arrays are missing or damaged."""
     path = data / records.FOLDER / f"{k}.bin"
-    if not path.is_file() or path.stat().st_size != records.record_bytes(size) + TRAILER:
+    if not path.is_file() or path.stat().st_size != length:
         return False
     with path.open("rb") as file:
         file.seek(-TRAILER, 2)
@@ -95,9 +100,14 @@ def fingerprint(record: bytes) -> bytes:
         return tf.fingerprint(np.frombuffer(record, np.uint8)[None]).numpy().tobytes()
 
 
-def record_bytes(size: int) -> int:
+def record_bytes(size: int, regions: int = len(REGIONS)) -> int:
     """Bytes of a record: photo, region bits, colours and face ID."""
-    return 4 * size * size + 4 * (COLORS + FACE_ID)
+    return (3 + bits_bytes(regions)) * size * size + 4 * (3 * regions + FACE_ID)
+
+
+def bits_bytes(regions: int) -> int:
+    """Bytes that the bits of this many regions take."""
+    return -(-regions // 8)
 
 
 class Records:
@@ -117,7 +127,8 @@ class Records:
             pack(type(self), data, numbers, size)
         devices.wait_for_all_machines()  # the others wait for the chief
         self.data, self.numbers, self.size = data, tf.constant(numbers, tf.int64), size
-        self.bytes = self.record_bytes(size)
+        self.regions = prepared.region_count(data)
+        self.bytes = self.record_bytes(size, self.regions)
         fits = len(numbers) * self.bytes < free_memory() / 2
         self.in_memory = self.load() if cache == "on" or (cache == "auto" and fits) else None
 
@@ -153,28 +164,31 @@ class Records:
     @staticmethod
     def encode(data: Path, k: int, size: int) -> bytes:
         """The record of face k. Raises BadInput for a damaged file."""
-        image, masks, colors = prepared.read_npz(
-            data / "samples" / f"{k}.npz",
-            Image=(size, size, 3),
-            Masks=(size, size, len(REGIONS)),
-            Colors=(len(REGIONS), 3),
-        )
+        n = prepared.region_count(data)
+        shapes = dict(Image=(size, size, 3), Masks=(size, size, n), Colors=(n, 3))
+        image, masks, colors = prepared.read_npz(data / "samples" / f"{k}.npz", **shapes)
         (face_id,) = prepared.read_npz(data / "face_ids" / f"{k}.npz", face_id=(FACE_ID,))
-        bits = np.packbits(masks, axis=-1, bitorder="little")  # (S, S, 1)
+        bits = np.packbits(masks, axis=-1, bitorder="little")  # (S, S, 1), of parts (S, S, 3)
         numbers = np.concatenate([colors.ravel(), face_id]).astype("<f4")
         return image.tobytes() + bits.tobytes() + numbers.tobytes()
 
     def decode(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        """A record: image (S, S, 3) uint8, bits (S, S) uint8, colors (7, 3) in 0..1, face_id (128,), in
-        keras.config.floatx()."""
-        pixels = self.size * self.size
-        numbers = tf.bitcast(tf.reshape(raw[4 * pixels :], (COLORS + FACE_ID, 4)), tf.float32)
+        """A record: image (S, S, 3) uint8, bits (S, S) uint8 of seven regions or int32 of eighteen parts, colors (R, 3)
+        in 0..1, face_id (128,), in keras.config.floatx()."""
+        shape, colors = (self.size, self.size), 3 * self.regions
+        image, bits, numbers = tf.split(raw, [3 * self.size**2, bits_bytes(self.regions) * self.size**2, -1])
+        bits = tf.reshape(bits, (*shape, -1))  # (S, S, 1), of parts (S, S, 3)
+        if self.regions == len(REGIONS):
+            bits = bits[..., 0]
+        else:  # TensorFlow shifts no larger unsigned numbers
+            bits = tf.reduce_sum(tf.cast(bits, tf.int32) * [1, 1 << 8, 1 << 16], -1)
+        numbers = tf.bitcast(tf.reshape(numbers, (colors + FACE_ID, 4)), tf.float32)
         numbers = tf.cast(numbers, keras.config.floatx())
         return {
-            "image": tf.reshape(raw[: 3 * pixels], (self.size, self.size, 3)),
-            "bits": tf.reshape(raw[3 * pixels : 4 * pixels], (self.size, self.size)),
-            "colors": tf.reshape(numbers[:COLORS], (len(REGIONS), 3)) / 255,
-            "face_id": numbers[COLORS:],
+            "image": tf.reshape(image, (*shape, 3)),
+            "bits": bits,
+            "colors": tf.reshape(numbers[:colors], (self.regions, 3)) / 255,
+            "face_id": numbers[colors:],
         }
 
 
@@ -185,7 +199,8 @@ class LabelRecords(Records):
     MADE_FROM = (("samples", ("Image", "Labels")),)
 
     @staticmethod
-    def record_bytes(size: int) -> int:
+    def record_bytes(size: int, regions: int = len(REGIONS)) -> int:
+        """Bytes of a record; whatever the masks' regions, a label map has one id a pixel."""
         return 4 * size * size
 
     @staticmethod
@@ -234,13 +249,27 @@ def share(context: tf.distribute.InputContext, batch_size: int, first_step: int,
 
 
 def unpack_masks(bits: tf.Tensor) -> tf.Tensor:
-    """Region bits (..., S, S) uint8 -> masks (..., S, S, 7) of 0/1, in keras.config.floatx()."""
-    shifts = tf.range(len(REGIONS), dtype=tf.int32)
+    """Region bits (..., S, S), as Records.decode() says -> masks (..., S, S, R) of 0/1, in keras.config.floatx()."""
+    shifts = tf.range(len(REGIONS) if bits.dtype == tf.uint8 else len(PARTS), dtype=tf.int32)
     return tf.cast(tf.bitwise.right_shift(tf.cast(bits, tf.int32)[..., None], shifts) & 1, keras.config.floatx())
 
 
+def mirror_bits(bits: tf.Tensor) -> tf.Tensor:
+    """The region bits of the mirrored face, (S, S): turned left to right, and of parts l_ and r_ exchanged."""
+    bits = tf.reverse(bits, [1])
+    if bits.dtype == tf.uint8:  # the seven regions have no sides
+        return bits
+    left, right = bits & LEFT, bits & RIGHT
+    return bits - left - right + 2 * left + right // 2
+
+
+def mirror_colors(colors: tf.Tensor) -> tf.Tensor:
+    """The colours of the mirrored face, (R, 3): those of left and right parts change places."""
+    return tf.gather(colors, MIRRORED_REGION[colors.shape[0]])
+
+
 def color_map(masks: tf.Tensor, colors: tf.Tensor) -> tf.Tensor:
-    """facegan.regions.color_map on the device: masks (B, S, S, 7), colors (B, 7, 3) in 0..1 -> (B, S, S, 3) in 0..1."""
+    """facegan.regions.color_map on the device: masks (B, S, S, R), colors (B, R, 3) in 0..1 -> (B, S, S, 3) in 0..1."""
     _, s, _, r = masks.shape
     flat = tf.reshape(masks, (-1, s * s, r))
     sums = tf.matmul(flat, colors)  # (B, S*S, 3)

@@ -1,10 +1,11 @@
 """The prepared folder: samples/, color_masks/ and face_ids/, one <k>.npz a face in each. Read, write, index, split.
 
-samples/<k>.npz      Image uint8 (S, S, 3); Masks uint8 (S, S, 7) of 0/1; Colors float32 (7, 3) in 0..255;
+samples/<k>.npz      Image uint8 (S, S, 3); Masks uint8 (S, S, R) of 0/1; Colors float32 (R, 3) in 0..255, R = 7
+                     regions or 18 parts;
                      Labels uint8 (S, S), ids 0..18 (missing from folders made before parse_face.py existed)
 color_masks/<k>.npz  cmask float32 (S, S, 3) in 0..255
 face_ids/<k>.npz     face_id float32 (128,); detected bool; box int32 (4,) left, top, right, bottom
-prepared.json        the size, the raw dataset and the layout the samples were made from
+prepared.json        the size, the raw dataset and the layout the samples were made from, the kind of regions
 """
 
 import functools
@@ -17,7 +18,7 @@ import numpy as np
 
 from facegan import arrays, files
 from facegan.errors import BadInput, brief
-from facegan.regions import MASK_SIZE
+from facegan.regions import MASK_SIZE, PARTS, REGIONS
 
 MAKERS = {
     "samples": "g_simple_mask.py",
@@ -32,7 +33,17 @@ def is_size(value: object) -> bool:
     return type(value) is int and value >= 16 and MASK_SIZE % value == 0
 
 
-PREPARED = {"size": is_size, "source": str, "layout?": str, "resample?": str, "regions?": str, "numbering?": str}
+REGION_COUNTS = {"overlapping": len(REGIONS), "exclusive": len(REGIONS), "parts": len(PARTS)}
+"""Kind of regions, as g_simple_mask.py --regions says -> how many they are."""
+KIND_WORDS = {"overlapping": "overlapping regions", "exclusive": "exclusive regions", "parts": "the 18 parts"}
+
+
+def is_kind(value: object) -> bool:
+    """Whether a value is a kind of regions."""
+    return isinstance(value, str) and value in REGION_COUNTS
+
+
+PREPARED = {"size": is_size, "source": str, "layout?": str, "resample?": str, "regions?": is_kind, "numbering?": str}
 """What prepared.json holds (files.fault)."""
 
 TRAIN_SHARE = 0.8
@@ -208,6 +219,16 @@ def describe(data: Path) -> dict:
     if not os.path.exists(path):  # unlike Path.exists(), it takes any name: this one may come from a record
         raise BadInput(f"{path} is missing: is this a prepared folder? Run `python g_simple_mask.py --out {data}`.")
     return files.read_json(path, schema=PREPARED)
+
+
+def kind_of_regions(about: dict) -> str:
+    """The kind of regions of what describe() returns; folders prepared before there were several do not say it."""
+    return about.get("regions", "overlapping")
+
+
+def region_count(data: Path) -> int:
+    """How many regions the masks of a prepared folder have, 7 or 18. Raises BadInput as describe() does."""
+    return REGION_COUNTS[kind_of_regions(describe(data))]
 
 
 def settings(about: dict) -> dict:

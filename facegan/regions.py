@@ -27,20 +27,38 @@ REGIONS = {
 }
 """The seven regions, in channel order, and the parts each one collects."""
 
-# A pixel's regions are held as the bits of one byte while masks are merged and shrunk: bit i is region i. That makes
-# "any of the pixels it covers" a bitwise or, once for all seven regions.
-PART_BIT = {part: np.uint8(1 << i) for i, parts in enumerate(REGIONS.values()) for part in parts}
+TABLES = {len(REGIONS): REGIONS, len(PARTS): {part: (part,) for part in PARTS}}
+"""number of regions, R -> their names, in channel order, and the parts each one collects: the seven regions; or, where
+they are kept apart (g_simple_mask.py --regions parts), the eighteen parts, each a region of its own"""
+
+
+def label_numbers(table: dict[str, tuple[str, ...]]) -> np.ndarray:
+    """label id -> number of its region, (19,) uint8: 0 background, 1 the first region of the table."""
+    number = {part: i for i, parts in enumerate(table.values(), 1) for part in parts}
+    return np.array([0, *(number[part] for part in PARTS)], np.uint8)
+
+
+LABEL_NUMBERS = {count: label_numbers(table) for count, table in TABLES.items()}
+LABEL_REGION = LABEL_NUMBERS[len(REGIONS)]
+"""label id -> number of its region: 0 background, 1 skin ... 7 accessories"""
+
+# A pixel's regions are held as the bits of one number while masks are merged and shrunk: bit i is region i. That makes
+# "any of the pixels it covers" a bitwise or, once for all regions. Seven fit into a byte, eighteen do not.
+LABEL_BITS = {
+    len(REGIONS): (1 << LABEL_REGION.astype(int) >> 1).astype(np.uint8),
+    len(PARTS): (1 << LABEL_NUMBERS[len(PARTS)].astype(int) >> 1).astype(np.uint32),
+}
+"""number of regions -> label id -> region bit, (19,)"""
 BIT_MASKS = np.stack([np.arange(1 << len(REGIONS)) >> i & 1 for i in range(len(REGIONS))], -1).astype(np.uint8)
 """region bits of a pixel -> its seven masks: (2^7, 7)"""
-LABEL_REGION = np.array([0, *(PART_BIT[part].item().bit_length() for part in PARTS)], np.uint8)
-"""label id -> number of its region: 0 background, 1 skin ... 7 accessories"""
-LABEL_BIT = np.array([0, *(PART_BIT[part] for part in PARTS)], np.uint8)  # label id -> region bit
 OTHER_SIDE = {
     f"{a}_{part[2:]}": f"{b}_{part[2:]}" for part in PARTS for a, b in ("lr", "rl") if f"r_{part[2:]}" in PARTS
 }
 MIRRORED_LABEL = np.array([0, *(1 + PARTS.index(OTHER_SIDE.get(part, part)) for part in PARTS)], np.uint8)
 """label id -> the id it has in a mirrored picture: l_eye and r_eye, brows and ears change places (l_lip is the lower
 lip and ear_r an earring: they stay)"""
+MIRRORED_REGION = {len(REGIONS): np.arange(len(REGIONS)), len(PARTS): MIRRORED_LABEL[1:].astype(int) - 1}
+"""number of regions -> channel -> the channel it has in a mirrored picture: the seven regions have no sides"""
 
 LABEL_COLORS = np.array(
     [
@@ -53,26 +71,28 @@ LABEL_COLORS = np.array(
 """label id -> RGB colour to show it in, as CelebAMask-HQ's own tool paints it"""
 
 
-def bits_from_parts(parts: dict[str, np.ndarray]) -> np.ndarray:
+def bits_from_parts(parts: dict[str, np.ndarray], count: int = len(REGIONS)) -> np.ndarray:
     """Region bits from separate part masks; parts that cover each other all count.
 
-    parts: part name -> (512, 512) uint8 mask of 0 or 255. Returns (512, 512) uint8, bit i = region i.
+    parts: part name -> (512, 512) uint8 mask of 0 or 255. count: of the regions. Returns (512, 512), bit i = region i:
+    uint8 of seven regions, uint32 of eighteen.
     """
-    bits = np.zeros((MASK_SIZE, MASK_SIZE), np.uint8)
+    label_bit = LABEL_BITS[count]
+    bits = np.zeros((MASK_SIZE, MASK_SIZE), label_bit.dtype)
     for part, mask in parts.items():
-        bits |= mask & PART_BIT[part]
+        bits |= (mask != 0) * label_bit[1 + PARTS.index(part)]
     return bits
 
 
-def bits_from_labels(labels: np.ndarray) -> np.ndarray:
-    """Region bits from a merged label map: (512, 512) uint8 ids 0..18 -> (512, 512) uint8, bit i = region i.
+def bits_from_labels(labels: np.ndarray, count: int = len(REGIONS)) -> np.ndarray:
+    """Region bits from a merged label map: (512, 512) uint8 ids 0..18 -> (512, 512), as bits_from_parts() says.
 
     Raises BadInput where an id is not one of CelebAMask-HQ's.
     """
     highest = int(labels.max())
     if highest > len(PARTS):
         raise BadInput(f"unknown id {highest} in the label map; CelebAMask-HQ's ids are 0..{len(PARTS)}")
-    return LABEL_BIT[labels]
+    return LABEL_BITS[count][labels]
 
 
 def labels_from_parts(parts: dict[str, np.ndarray]) -> np.ndarray:
@@ -114,38 +134,51 @@ def mirror_labels(labels: np.ndarray) -> np.ndarray:
 
 
 def masks_from_bits(bits: np.ndarray, size: int) -> np.ndarray:
-    """Region bits on the 512 grid -> (size, size, 7) uint8 masks of 0/1 on the working grid.
+    """Region bits on the 512 grid -> (size, size, R) uint8 masks of 0/1 on the working grid.
 
     A working pixel belongs to a region when any 512-grid pixel it covers does. size divides 512.
     """
     step = MASK_SIZE // size
     rows = np.bitwise_or.reduce([bits[i::step] for i in range(step)])  # (size, 512)
     small = np.bitwise_or.reduce([rows[:, i::step] for i in range(step)])  # (size, size)
-    return BIT_MASKS.take(small, axis=0)
+    if bits.dtype == np.uint8:
+        return BIT_MASKS.take(small, axis=0)
+    return (small[..., None] >> np.arange(len(PARTS), dtype=np.uint32) & 1).astype(np.uint8)
 
 
-def masks_from_labels(labels: np.ndarray) -> np.ndarray:
-    """Label ids (S, S) -> (S, S, 7) uint8 masks of 0/1 that do not overlap."""
-    return BIT_MASKS.take(LABEL_BIT[labels], axis=0)
+def masks_from_labels(labels: np.ndarray, count: int = len(REGIONS)) -> np.ndarray:
+    """Label ids (S, S) -> (S, S, count) uint8 masks of 0/1 that do not overlap."""
+    return np.eye(count + 1, dtype=np.uint8)[:, 1:].take(LABEL_NUMBERS[count][labels], axis=0)
+
+
+def seven_regions(masks: np.ndarray) -> np.ndarray:
+    """Masks (..., 18) of the parts, or (..., 7) of the regions already -> (..., 7) uint8 masks of 0/1."""
+    if masks.shape[-1] == len(REGIONS):
+        return masks
+    channels = [[PARTS.index(part) for part in parts] for parts in REGIONS.values()]
+    return np.stack([masks[..., channel].max(-1) for channel in channels], -1)
 
 
 def mean_colors(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Mean colour of each region: image (S, S, 3) uint8, masks (S, S, 7) of 0/1 -> (7, 3) float32 in 0..255.
+    """Mean colour of each region: image (S, S, 3) uint8, masks (S, S, R) of 0/1 -> (R, 3) float32 in 0..255.
 
     A region without a pixel has colour 0.
     """
     # Transposed first: products of long contiguous rows are several times as fast here. float32 is exact up to 2^24,
     # which sums of 255 over a 256 x 256 grid stay below; at 512 the relative error is under 1e-6.
-    inside = np.ascontiguousarray(masks.reshape(-1, len(REGIONS)).T).astype(np.float32)  # (7, S*S)
-    sums = inside @ image.reshape(-1, 3).astype(np.float32)  # (7, 3)
+    inside = np.ascontiguousarray(masks.reshape(-1, masks.shape[-1]).T).astype(np.float32)  # (R, S*S)
+    sums = inside @ image.reshape(-1, 3).astype(np.float32)  # (R, 3)
     return sums / np.maximum(inside.sum(1, keepdims=True), 1)
 
 
 def color_map(masks: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """Every pixel the mean of the colours of the regions that cover it, 0 where none does.
 
-    masks (S, S, 7) of 0/1, colors (7, 3) in 0..255 -> (S, S, 3) float32 in 0..255.
+    masks (S, S, R) of 0/1, colors (R, 3) in 0..255 -> (S, S, 3) float32 in 0..255.
     """
+    if masks.shape[-1] != len(REGIONS):
+        inside = masks.astype(np.float32)
+        return inside @ colors.astype(np.float32) / np.maximum(inside.sum(-1, keepdims=True), 1)
     weights = BIT_MASKS.astype(np.float32)  # (2^7, 7): each combination of a pixel's regions has one colour
     palette = weights @ colors.astype(np.float32) / np.maximum(weights.sum(1, keepdims=True), 1)  # (2^7, 3)
     return palette.take(np.packbits(masks, axis=-1, bitorder="little")[..., 0], axis=0)

@@ -8,6 +8,7 @@ import gc
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -249,6 +250,22 @@ def prepared_64(once, raw, call) -> Path:
         assert [outcome.status for outcome in made] == [0, 0, 0], made
 
     return once("prepared", make)
+
+
+@pytest.fixture(scope="session")
+def parts_64(once, prepared_64, raw, call) -> Path:
+    """The prepared folder of `raw` at 64 x 64, of the eighteen parts; its face IDs are those of prepared_64. Read only:
+    copy it to change it."""
+    import c_mask
+    import g_simple_mask
+
+    def make(data: Path) -> None:
+        flags = ("--size", 64, "--workers", 1, "--regions", "parts")
+        assert call(g_simple_mask, "--source", raw, "--out", data, *flags).status == 0
+        assert call(c_mask, "--data", data, "--workers", 1).status == 0
+        shutil.copytree(prepared_64 / "face_ids", data / "face_ids")
+
+    return once("parts", make)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ GOOD = {
 
 
 def shape_of(name: str) -> tuple:
-    return tuple(SIZE if n is arrays.S else n for n in arrays.KINDS[name].shape)
+    return tuple({arrays.S: SIZE, arrays.R: 7}.get(n, n) for n in arrays.KINDS[name].shape)
 
 
 def with_value(name: str, value, place=-1) -> np.ndarray:
@@ -43,6 +43,21 @@ def test_what_the_scripts_write_is_taken(name, tmp_path):
     (back,) = prepared.read_npz(tmp_path / "1.npz", **{name: shape_of(name)})
     assert back.dtype == GOOD[name].dtype
     np.testing.assert_array_equal(back, GOOD[name])
+
+
+def test_masks_and_colours_are_of_seven_regions_or_of_eighteen_parts(tmp_path):
+    for count in (7, 18, 8):
+        path = tmp_path / f"{count}.npz"
+        prepared.write_npz(path, Masks=np.ones((SIZE, SIZE, count), np.uint8), Colors=np.zeros((count, 3), np.float32))
+        shapes = dict(Masks=(SIZE, SIZE, count), Colors=(count, 3))
+        if count == 8:
+            for name, shape in shapes.items():
+                with pytest.raises(BadInput, match=f"8.npz: {name} is"):
+                    prepared.read_npz(path, **{name: shape})
+        else:
+            assert [array.shape for array in prepared.read_npz(path, **shapes)] == list(shapes.values())
+    with pytest.raises(BadInput, match=r"18.npz: Masks is \(16, 16, 18\), expected \(16, 16, 7\)"):
+        prepared.read_npz(tmp_path / "18.npz", Masks=(SIZE, SIZE, 7))
 
 
 BAD = {

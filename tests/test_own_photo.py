@@ -87,6 +87,23 @@ def test_an_edited_map_goes_through_the_preprocessing_scripts(snapshot, fitted, 
     assert len(prepared.complete_indices(out)) == 4
 
 
+def test_parts_are_prepared_for_a_run_on_parts(faces, fitted, parts_64, prepared_64, tmp_path, call):
+    out, photo = tmp_path / "mine", tmp_path / "a.png"
+    Image.fromarray(faces[3][0]).save(photo)
+    outcome = call(own_photo, photo, "--aligned", "--parts", "--parser", fitted, "--data", prepared_64, "--out", out)
+    assert "name a folder of the 18 parts prepared at size 64 with --data" in outcome.out
+    assert "--size 64 --regions parts --overwrite" in outcome.out
+    with np.load(out / "samples" / "0.npz") as sample:
+        assert (sample["Masks"].shape, sample["Colors"].shape) == ((64, 64, 18), (18, 3))
+    assert "the last 3 faces of" in call(
+        own_photo, photo, "--aligned", "--parts", "--parser", fitted, "--data", parts_64, "--out", out
+    ).out  # fmt: skip
+    assert prepared.region_count(out) == 18
+    assert "made with regions parts" in refusal(
+        call(own_photo, photo, "--aligned", "--parser", fitted, "--data", parts_64, "--out", out)
+    )
+
+
 def test_an_aligned_photograph_is_taken_as_it_is(faces, fitted, tmp_path, call):
     Image.fromarray(faces[3][0]).save(tmp_path / "a.png")
     flags = ("--parser", fitted, "--data", tmp_path / "none", "--out", tmp_path / "mine")

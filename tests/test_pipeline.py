@@ -13,6 +13,7 @@ import pix2pix_rec
 import pix2pix_v2
 from facegan import devices, pipeline, prepared
 from facegan.errors import BadInput
+from facegan.regions import PARTS
 
 SCRIPTS = pytest.mark.parametrize("script", [pix2pix, pix2pix_v2, pix2pix_rec], ids=lambda script: script.__name__)
 ALONE = tf.distribute.InputContext()
@@ -27,6 +28,11 @@ def records(prepared_64) -> pipeline.Records:
 def copy(prepared_64, tmp_path) -> Path:
     """A prepared folder that a test may change; nothing is packed in it yet."""
     return shutil.copytree(prepared_64, tmp_path / "copy", ignore=shutil.ignore_patterns("packed"))
+
+
+@pytest.fixture(scope="module")
+def records_of_parts(parts_64) -> pipeline.Records:
+    return pipeline.Records(parts_64, prepared.complete_indices(parts_64), 64)
 
 
 def training_batches(script, records, epoch=0, first_step=0, context=ALONE, **flags) -> tf.data.Dataset:
@@ -54,6 +60,38 @@ def test_packed_records_equal_the_prepared_files(records, prepared_64):
         np.testing.assert_array_equal(pipeline.unpack_masks(face["bits"]), sample["Masks"])
         np.testing.assert_allclose(face["colors"], sample["Colors"] / 255, rtol=1e-6)
         np.testing.assert_array_equal(face["face_id"], np.load(prepared_64 / "face_ids" / f"{k}.npz")["face_id"])
+
+
+def test_packed_records_of_parts_equal_the_prepared_files(records_of_parts, parts_64):
+    assert records_of_parts.bytes == pipeline.record_bytes(64, 18) == 64 * 64 * 6 + 4 * (54 + 128)
+    for k in (0, 7):
+        face = records_of_parts.read(tf.constant(k, tf.int64))
+        sample = np.load(parts_64 / "samples" / f"{k}.npz")
+        np.testing.assert_array_equal(face["image"], sample["Image"])
+        np.testing.assert_array_equal(pipeline.unpack_masks(face["bits"]), sample["Masks"])
+        np.testing.assert_allclose(face["colors"], sample["Colors"] / 255, rtol=1e-6)
+        painted = pipeline.color_map(pipeline.unpack_masks(face["bits"])[None], face["colors"][None])[0]
+        np.testing.assert_allclose(255 * painted, np.load(parts_64 / "color_masks" / f"{k}.npz")["cmask"], atol=1e-3)
+
+
+def test_a_mirrored_face_of_parts_has_its_left_and_right_ones_exchanged(records_of_parts, parts_64):
+    face = records_of_parts.read(tf.constant(2, tf.int64))
+    masks = np.load(parts_64 / "samples" / "2.npz")["Masks"]
+    expected = masks[:, ::-1].copy()
+    pairs = (("l_eye", "r_eye"), ("l_brow", "r_brow"), ("l_ear", "r_ear"))
+    colors = face["colors"].numpy()
+    for pair in pairs:
+        left, right = map(PARTS.index, pair)
+        expected[..., [left, right]] = expected[..., [right, left]]
+        colors[[left, right]] = colors[[right, left]]
+    np.testing.assert_array_equal(pipeline.unpack_masks(pipeline.mirror_bits(face["bits"])), expected)
+    np.testing.assert_array_equal(pipeline.mirror_colors(face["colors"]), colors)
+
+
+def test_a_mirrored_face_of_regions_is_turned_alone(records):
+    face = records.read(tf.constant(2, tf.int64))
+    np.testing.assert_array_equal(pipeline.mirror_bits(face["bits"]), face["bits"].numpy()[:, ::-1])
+    np.testing.assert_array_equal(pipeline.mirror_colors(face["colors"]), face["colors"])
 
 
 def test_a_record_takes_the_bytes_that_are_counted_for_it(records, prepared_64):

@@ -169,6 +169,26 @@ def test_exclusive_regions_are_those_of_the_labels(tmp_path, call, prepare, writ
     sentence(call(g_simple_mask, "--source", tmp_path / "raw", "--out", tmp_path / "out", "--size", 64), "exclusive")
 
 
+def test_parts_keep_the_eighteen_apart_and_make_up_the_seven_regions(parts_64, prepared_64, raw, call):
+    for k in (0, 5):
+        with (
+            np.load(parts_64 / "samples" / f"{k}.npz") as sample,
+            np.load(prepared_64 / "samples" / f"{k}.npz") as seven,
+        ):
+            masks = sample["Masks"]
+            assert masks.shape == (64, 64, 18)
+            assert sample["Colors"].shape == (18, 3)
+            np.testing.assert_array_equal(regions.seven_regions(masks), seven["Masks"])
+            for name in ("Image", "Labels"):
+                np.testing.assert_array_equal(sample[name], seven[name])
+            np.testing.assert_array_equal(sample["Colors"], regions.mean_colors(sample["Image"], masks))
+            cmask = np.load(parts_64 / "color_masks" / f"{k}.npz")["cmask"]
+            np.testing.assert_array_equal(cmask, regions.color_map(masks, sample["Colors"]))
+    assert json.loads((parts_64 / "prepared.json").read_text())["regions"] == "parts"
+    assert "regions" not in json.loads((prepared_64 / "prepared.json").read_text())
+    sentence(call(g_simple_mask, "--source", raw, "--out", parts_64, "--size", 64), "regions parts")
+
+
 def test_resample_of_the_command_line(tmp_path, prepare, write_face):
     """White lines, one in eight rows, of a 512 photo: 1/8 of 255 where they are averaged, all or nothing else."""
     photo = np.zeros((512, 512, 3), np.uint8)

@@ -226,3 +226,71 @@ def test_a_mirrored_label_map_swaps_the_sides_of_eyes_brows_and_ears_and_nothing
     labels = np.array([[4, 0, 12, 15]], np.uint8)  # l_eye, background, lower lip, earring
     assert regions.mirror_labels(labels).tolist() == [[15, 12, 0, 5]]
     assert regions.mirror_labels(regions.mirror_labels(labels)).tolist() == labels.tolist()
+
+
+# --- the eighteen parts, each a region of its own ---------------------------------------------------------------------
+
+
+def test_the_parts_as_regions_are_in_the_order_of_their_ids():
+    assert list(regions.TABLES[18]) == list(regions.PARTS)
+    np.testing.assert_array_equal(regions.LABEL_NUMBERS[18], np.arange(19))
+
+
+@pytest.mark.parametrize("part", regions.PARTS)
+def test_each_part_has_a_channel_of_its_own_and_is_in_its_region_of_the_seven(part):
+    label, region = ID_AND_REGION[part]
+    mask = np.zeros((512, 512), np.uint8)
+    mask[10, 20] = 255
+    bits = regions.bits_from_parts({part: mask}, 18), regions.bits_from_labels(mask // 255 * np.uint8(label), 18)
+    for masks in (regions.masks_from_bits(x, 64) for x in bits):
+        assert (masks.dtype, masks.shape) == (np.uint8, (64, 64, 18))
+        assert [tuple(place) for place in np.argwhere(masks)] == [(1, 2, label - 1)]
+        assert [tuple(place) for place in np.argwhere(regions.seven_regions(masks))] == [(1, 2, region)]
+
+
+def random_parts(seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    coarse = rng.random((18, 64, 64)) < 0.2
+    return {
+        part: mask.repeat(8, 0).repeat(8, 1) * np.uint8(255) for part, mask in zip(regions.PARTS, coarse, strict=True)
+    }
+
+
+def test_the_seven_regions_of_the_parts_are_those_that_are_prepared():
+    parts, image = random_parts(0), np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
+    eighteen, seven = (regions.masks_from_bits(regions.bits_from_parts(parts, count), 32) for count in (18, 7))
+    assert regions.seven_regions(seven) is seven
+    np.testing.assert_array_equal(regions.seven_regions(eighteen), seven)
+    colors = regions.mean_colors(image, eighteen)
+    assert colors.shape == (18, 3)
+    for channel in range(18):
+        expected = image[eighteen[..., channel] == 1].astype(float).mean(0)
+        np.testing.assert_allclose(colors[channel], expected, rtol=1e-6)
+
+
+def test_colour_map_of_parts_is_that_of_the_regions_where_each_has_one_colour():
+    seven = regions.masks_from_bits(regions.bits_from_parts(random_parts(2)), 64)
+    eighteen = np.zeros((64, 64, 18), np.uint8)
+    first = [regions.PARTS.index(parts[0]) for parts in regions.REGIONS.values()]
+    eighteen[..., first] = seven
+    colors = np.zeros((18, 3), np.float32)
+    colors[first] = np.random.default_rng(3).random((7, 3)) * 255
+    cmask = regions.color_map(eighteen, colors)
+    assert cmask.dtype == np.float32
+    np.testing.assert_allclose(cmask, regions.color_map(seven, colors[first]), rtol=1e-5)
+
+
+def test_labels_have_one_part_a_pixel():
+    labels = np.random.default_rng(4).integers(0, 19, (16, 16)).astype(np.uint8)
+    masks = regions.masks_from_labels(labels, 18)
+    np.testing.assert_array_equal((masks * np.arange(1, 19)).sum(-1), labels)
+    np.testing.assert_array_equal(regions.seven_regions(masks), regions.masks_from_labels(labels))
+
+
+def test_a_mirrored_face_exchanges_the_channels_of_left_and_right_parts():
+    names = regions.PARTS
+    swapped = {names[i]: names[mirrored] for i, mirrored in enumerate(regions.MIRRORED_REGION[18]) if i != mirrored}
+    assert swapped == {
+        "l_eye": "r_eye", "r_eye": "l_eye", "l_brow": "r_brow", "r_brow": "l_brow", "l_ear": "r_ear", "r_ear": "l_ear"
+    }  # fmt: skip
+    assert regions.MIRRORED_REGION[7].tolist() == list(range(7))
