@@ -116,7 +116,7 @@ def named(generator: keras.Model) -> keras.Model:
     flat = layers.Reshape((size * size, n))(masks)
     cmask = ops.matmul(flat, colors) / ops.maximum(ops.sum(flat, -1, keepdims=True), 1)  # as pipeline.color_map
     masks_and_colors = layers.Concatenate()([masks, layers.Reshape((size, size, 3))(cmask)])  # (B, S, S, 10)
-    code = layers.Concatenate()([layers.Reshape((pipeline.COLORS,))(colors), face_id])  # (B, 149)
+    code = layers.Concatenate()([layers.Reshape((3 * n,))(colors), face_id])  # (B, 149)
     return keras.Model(inputs, {"picture": generator([masks_and_colors, code, *others])})
 
 

@@ -6,7 +6,8 @@
 
 Method: Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017 (pix2pix), with a
 second map for every face. The file reads top to bottom: Args, dataset, Generator, Discriminator, losses, train_step,
-train, test. B is the batch, S the working size; pictures are 0..1 everywhere.
+train, test. B is the batch, S the working size; pictures are 0..1 everywhere. Shapes are those of seven regions; of the
+parts, under --parts, 7 is 18, 8 is 19, 10 is 21 and 149 is 182.
 """
 
 from facegan import devices, runtime  # first: devices sets TensorFlow's environment
@@ -26,7 +27,7 @@ from keras import layers
 from facegan import blocks, checkpoints, cli, dlibnet, loop, parsers, pictures, pipeline, prepared, run_folder, steps
 from facegan.dry_run import describe_training
 from facegan.flags import Bounds, Channels, Decay, Earlier, Kind, LearningRate, Needs, Weight
-from facegan.regions import LABEL_REGION, REGIONS
+from facegan.regions import LABEL_NUMBERS, region_count
 from facegan.results import ResultsWriter
 
 
@@ -36,6 +37,10 @@ class Args(run_folder.TrainingArgs):
     """folder of the run: flags, checkpoints, metrics.csv, result grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results/pix2pix")
     """where --test writes its pictures"""
+
+    parts: Annotated[bool, Earlier(False)] = False
+    """masks and colours of the 18 parts instead of the seven regions; the prepared folder must have the same, by
+    g_simple_mask.py --regions parts"""
 
     learning_rate: LearningRate = 4e-4
     """Adam's, for the generator. Published: 2e-4"""
@@ -121,7 +126,9 @@ PUBLISHED = dict(
 
 def split(args: Args) -> run_folder.Split:
     """The numbers of the faces that train, that validate and that test."""
-    return run_folder.checked_split(args, prepared.complete_indices(args.data))
+    faces = run_folder.checked_split(args, prepared.complete_indices(args.data))
+    prepared.check_regions(args.data, args.parts)
+    return faces
 
 
 def training_batches(args: Args, records, numbers, pool, epoch: int, first_step: int, context) -> tf.data.Dataset:
@@ -142,11 +149,12 @@ def batches(records: pipeline.Records, numbers, others, flips, batch_size: int) 
     @tf.autograph.experimental.do_not_convert
     def load(k, k2, flip):
         face, bits2 = records.read(k), records.read(k2)["bits"]
-        # the seven regions have no sides, so a mirrored map needs no swap of left and right parts
+        # the seven regions have no sides; left and right parts change places in a mirrored map
         image = tf.where(flip[0], tf.reverse(face["image"], [1]), face["image"])
-        bits = tf.where(flip[0], tf.reverse(face["bits"], [1]), face["bits"])
-        bits2 = tf.where(flip[1], tf.reverse(bits2, [1]), bits2)
-        return {**face, "image": image, "bits": bits, "bits2": bits2, "k": k, "k2": k2}
+        bits = tf.where(flip[0], pipeline.mirror_bits(face["bits"]), face["bits"])
+        bits2 = tf.where(flip[1], pipeline.mirror_bits(bits2), bits2)
+        colors = tf.where(flip[0], pipeline.mirror_colors(face["colors"]), face["colors"])
+        return {**face, "image": image, "bits": bits, "bits2": bits2, "colors": colors, "k": k, "k2": k2}
 
     dataset = tf.data.Dataset.from_tensor_slices((numbers, others, flips))
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
@@ -161,12 +169,13 @@ def batches_to_paint(records: pipeline.Records, numbers, others, batch_size: int
 def network_inputs(batch: dict) -> dict[str, tf.Tensor]:
     """What the networks see of a batch: its masks, colour maps and code."""
     masks, masks2 = pipeline.unpack_masks(batch["bits"]), pipeline.unpack_masks(batch["bits2"])  # (B, S, S, 7)
+    colors = tf.reshape(batch["colors"], (-1, 3 * masks.shape[-1]))  # (B, 21)
     return {
         "masks": masks,
         "masks2": masks2,
         "cmask": pipeline.color_map(masks, batch["colors"]),  # (B, S, S, 3)
         "cmask2": pipeline.color_map(masks2, batch["colors"]),  # the second map in the first face's colours
-        "code": tf.concat([tf.reshape(batch["colors"], (-1, pipeline.COLORS)), batch["face_id"]], -1),  # (B, 149)
+        "code": tf.concat([colors, batch["face_id"]], -1),  # (B, 149)
     }
 
 
@@ -185,11 +194,11 @@ def Generator(args: Args) -> keras.Model:
     levels = args.size.bit_length() - 1  # log2(S)
     w = args.width
     widths = [min(w * 2**i, 8 * w) for i in range(levels)]  # W, 2 W, 4 W, 8 W, 8 W, ...
-    masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
-    code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
+    masks_and_colors = layers.Input((args.size, args.size, region_count(args.parts) + 3))
+    code = layers.Input((3 * region_count(args.parts) + pipeline.FACE_ID,))
 
-    face_id = layers.Rescaling(args.face_id_scale)(code[:, pipeline.COLORS :])  # (B, 128)
-    scaled = layers.Concatenate()([code[:, : pipeline.COLORS], face_id])  # (B, 149)
+    face_id = layers.Rescaling(args.face_id_scale)(code[:, -pipeline.FACE_ID :])  # (B, 128)
+    scaled = layers.Concatenate()([code[:, : -pipeline.FACE_ID], face_id])  # (B, 149)
 
     modulation = {} if args.modulation == "none" else {"code": scaled}
     if args.modulation == "regions":
@@ -220,7 +229,7 @@ def Generator(args: Args) -> keras.Model:
 def Discriminator(args: Args) -> keras.Model:
     """70 x 70 PatchGAN: masks (B, S, S, 7), picture (B, S, S, 3) -> logits (B, S/8 - 2, S/8 - 2, 1), one a patch.
     W is --discriminator-width."""
-    masks = layers.Input((args.size, args.size, len(REGIONS)))
+    masks = layers.Input((args.size, args.size, region_count(args.parts)))
     picture = layers.Input((args.size, args.size, 3))
     w, norm = args.discriminator_width, args.norm
     x = layers.Concatenate()([masks, picture])  # (B, S, S, 10)
@@ -270,7 +279,8 @@ def map_consistency_loss(parser: keras.Model, picture: tf.Tensor, masks: tf.Tens
     """Cross-entropy between the regions of a map, masks (B, S, S, 7), and those that a frozen parser sees in the
     picture (B, S, S, 3): in each pixel one of the regions that cover it, or background where none does."""
     parts = tf.nn.softmax(parser(picture, training=False))  # (B, S, S, 19), in float32 as the parser is
-    part_to_region = tf.one_hot(LABEL_REGION, len(REGIONS) + 1)  # (19, 8), background first
+    n = masks.shape[-1]
+    part_to_region = tf.one_hot(LABEL_NUMBERS[n], n + 1)  # (19, 8), background first
     regions = tf.cast(tf.matmul(parts, part_to_region), masks.dtype)  # (B, S, S, 8)
     map_regions = tf.concat([1 - tf.reduce_max(masks, -1, keepdims=True), masks], -1)  # (B, S, S, 8)
     return -tf.reduce_mean(tf.math.log(tf.reduce_sum(regions * map_regions, -1) + 1e-3))

@@ -9,7 +9,8 @@ training, the generator also gets the photograph. It cannot copy it: the photogr
 numbers for each of the seven regions and the background, 512 numbers a face, averaged over the region (as SEAN's, Zhu
 et al., CVPR 2020); a photograph of 256 x 256 has 196,608. There is no --modulation and no --color-consistency, and the
 discriminator is twice as wide. The rest follows pix2pix.py: Args, dataset, Generator, Discriminator, losses,
-train_step, train, test. B is the batch, S the working size; pictures are 0..1 everywhere.
+train_step, train, test. B is the batch, S the working size; pictures are 0..1 everywhere. Shapes are those of seven
+regions; of the parts, under --parts, 7 is 18, 8 is 19, 10 is 21, 26 is 37 and 149 is 182.
 """
 
 from facegan import devices, runtime  # first: devices sets TensorFlow's environment
@@ -29,7 +30,7 @@ from keras import layers
 from facegan import blocks, checkpoints, cli, dlibnet, loop, pictures, pipeline, prepared, run_folder, steps
 from facegan.dry_run import describe_training
 from facegan.flags import Bounds, Channels, Decay, Earlier, Kind, LearningRate, Weight
-from facegan.regions import REGIONS
+from facegan.regions import region_count
 from facegan.results import ResultsWriter
 
 
@@ -39,6 +40,10 @@ class Args(run_folder.TrainingArgs):
     """folder of the run: flags, checkpoints, metrics.csv, result grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results/pix2pix_rec")
     """where --test writes its pictures"""
+
+    parts: Annotated[bool, Earlier(False)] = False
+    """masks and colours of the 18 parts instead of the seven regions; the prepared folder must have the same, by
+    g_simple_mask.py --regions parts"""
 
     learning_rate: LearningRate = 4e-4
     """Adam's, for the generator. Published: 2e-4"""
@@ -105,7 +110,9 @@ PUBLISHED = dict(
 
 def split(args: Args) -> run_folder.Split:
     """The numbers of the faces that train, that validate and that test."""
-    return run_folder.checked_split(args, prepared.complete_indices(args.data))
+    faces = run_folder.checked_split(args, prepared.complete_indices(args.data))
+    prepared.check_regions(args.data, args.parts)
+    return faces
 
 
 def training_batches(args: Args, records, numbers, epoch: int, first_step: int, context) -> tf.data.Dataset:
@@ -124,10 +131,11 @@ def batches(records: pipeline.Records, numbers, flips, batch_size: int) -> tf.da
     @tf.autograph.experimental.do_not_convert
     def load(k, flip):
         face = records.read(k)
-        # the seven regions have no sides, so a mirrored map needs no swap of left and right parts
+        # the seven regions have no sides; left and right parts change places in a mirrored map
         image = tf.where(flip, tf.reverse(face["image"], [1]), face["image"])
-        bits = tf.where(flip, tf.reverse(face["bits"], [1]), face["bits"])
-        return {**face, "image": image, "bits": bits, "k": k}
+        bits = tf.where(flip, pipeline.mirror_bits(face["bits"]), face["bits"])
+        colors = tf.where(flip, pipeline.mirror_colors(face["colors"]), face["colors"])
+        return {**face, "image": image, "bits": bits, "colors": colors, "k": k}
 
     dataset = tf.data.Dataset.from_tensor_slices((numbers, flips))
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
@@ -137,10 +145,11 @@ def batches(records: pipeline.Records, numbers, flips, batch_size: int) -> tf.da
 def network_inputs(batch: dict) -> dict[str, tf.Tensor]:
     """What the networks see of a batch: masks, colour map, code, and the photograph in 0..1, which is the target."""
     masks = pipeline.unpack_masks(batch["bits"])  # (B, S, S, 7)
+    colors = tf.reshape(batch["colors"], (-1, 3 * masks.shape[-1]))  # (B, 21)
     return {
         "masks": masks,
         "cmask": pipeline.color_map(masks, batch["colors"]),  # (B, S, S, 3)
-        "code": tf.concat([tf.reshape(batch["colors"], (-1, pipeline.COLORS)), batch["face_id"]], -1),  # (B, 149)
+        "code": tf.concat([colors, batch["face_id"]], -1),  # (B, 149)
         "photo": tf.cast(batch["image"], keras.config.floatx()) / 255,  # (B, S, S, 3)
     }
 
@@ -164,7 +173,7 @@ def style_codes(args: Args, photo, areas):
     x = layers.Conv2D(args.style, 1, activation="tanh", kernel_initializer=blocks.initializer())(x)  # (..., style)
     x = ops.cast(layers.Reshape((s * s, args.style))(x), keras.config.floatx())  # (B, S*S/16, style)
     weights = layers.AveragePooling2D(4, dtype=keras.config.floatx())(areas)  # (B, S/4, S/4, 8)
-    weights = layers.Reshape((s * s, len(REGIONS) + 1))(weights)  # (B, S*S/16, 8)
+    weights = layers.Reshape((s * s, areas.shape[-1]))(weights)  # (B, S*S/16, 8)
     sums = ops.matmul(ops.transpose(weights, (0, 2, 1)), x)  # (B, 8, style)
     return sums / (ops.sum(weights, 1)[..., None] + 1e-3)
 
@@ -175,12 +184,12 @@ def Generator(args: Args) -> keras.Model:
     levels = args.size.bit_length() - 1  # log2(S)
     w = args.width
     widths = [min(w * 2**i, 8 * w) for i in range(levels)]  # W, 2 W, 4 W, 8 W, 8 W, ...
-    masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
-    code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
+    masks_and_colors = layers.Input((args.size, args.size, region_count(args.parts) + 3))
+    code = layers.Input((3 * region_count(args.parts) + pipeline.FACE_ID,))
 
     inputs = [masks_and_colors, code]
-    face_id = layers.Rescaling(args.face_id_scale)(code[:, pipeline.COLORS :])  # (B, 128)
-    code = layers.Concatenate()([code[:, : pipeline.COLORS], face_id])  # (B, 149)
+    face_id = layers.Rescaling(args.face_id_scale)(code[:, -pipeline.FACE_ID :])  # (B, 128)
+    code = layers.Concatenate()([code[:, : -pipeline.FACE_ID], face_id])  # (B, 149)
     x, skips = masks_and_colors, []
     if args.condition == "pair":
         inputs.append(layers.Input((args.size, args.size, 3)))
@@ -189,7 +198,7 @@ def Generator(args: Args) -> keras.Model:
         areas = layers.Concatenate()([masks, background])  # (B, S, S, 8)
         styles = style_codes(args, inputs[-1], areas)  # (B, 8, style)
         code = layers.Concatenate()([code, layers.Flatten(name="style_codes")(styles)])  # (B, 149 + 8 * style)
-        shares = layers.Reshape((-1, len(REGIONS) + 1))(areas / keras.ops.sum(areas, -1, keepdims=True))  # (B, S*S, 8)
+        shares = layers.Reshape((-1, areas.shape[-1]))(areas / keras.ops.sum(areas, -1, keepdims=True))  # (B, S*S, 8)
         style_map = keras.ops.matmul(shares, layers.Dense(16, dtype=keras.config.floatx())(styles))  # (B, S*S, 16)
         style_map = layers.Reshape((args.size, args.size, 16))(style_map)  # each pixel shows its areas' styles
         x = layers.Concatenate()([x, style_map])  # (B, S, S, 26)
@@ -215,7 +224,7 @@ def Generator(args: Args) -> keras.Model:
 def Discriminator(args: Args) -> keras.Model:
     """70 x 70 PatchGAN: masks (B, S, S, 7), picture (B, S, S, 3) -> logits (B, S/8 - 2, S/8 - 2, 1), one a patch.
     W is --discriminator-width."""
-    masks = layers.Input((args.size, args.size, len(REGIONS)))
+    masks = layers.Input((args.size, args.size, region_count(args.parts)))
     picture = layers.Input((args.size, args.size, 3))
     w, norm = args.discriminator_width, args.norm
     x = layers.Concatenate()([masks, picture])  # (B, S, S, 10)

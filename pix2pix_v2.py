@@ -7,7 +7,7 @@ What differs from pix2pix.py: the discriminator has two heads, a colour map of S
 image, instead of patches; it must find the second map's colours again in the generator's manipulated picture, which
 need not agree with the photograph where both maps do. Everything else is pix2pix.py, line by line: Args, dataset,
 Generator, Discriminator, losses, train_step, train, test. B is the batch, S the working size; pictures are 0..1
-everywhere.
+everywhere. Shapes are those of seven regions; of the parts, under --parts, 7 is 18, 10 is 21 and 149 is 182.
 """
 
 from facegan import devices, runtime  # first: devices sets TensorFlow's environment
@@ -27,7 +27,7 @@ from keras import layers
 from facegan import blocks, checkpoints, cli, dlibnet, loop, pictures, pipeline, prepared, run_folder, steps
 from facegan.dry_run import describe_training
 from facegan.flags import Bounds, Channels, Decay, Earlier, Kind, LearningRate, Weight
-from facegan.regions import REGIONS
+from facegan.regions import region_count
 from facegan.results import ResultsWriter
 
 
@@ -37,6 +37,10 @@ class Args(run_folder.TrainingArgs):
     """folder of the run: flags, checkpoints, metrics.csv, result grids, TensorBoard logs"""
     out: Annotated[Path, Kind.CALL] = Path("results/pix2pix_v2")
     """where --test writes its pictures"""
+
+    parts: Annotated[bool, Earlier(False)] = False
+    """masks and colours of the 18 parts instead of the seven regions; the prepared folder must have the same, by
+    g_simple_mask.py --regions parts"""
 
     learning_rate: LearningRate = 4e-4
     """Adam's, for the generator. Published: 2e-4"""
@@ -118,7 +122,9 @@ PUBLISHED = dict(
 
 def split(args: Args) -> run_folder.Split:
     """The numbers of the faces that train, that validate and that test."""
-    return run_folder.checked_split(args, prepared.complete_indices(args.data))
+    faces = run_folder.checked_split(args, prepared.complete_indices(args.data))
+    prepared.check_regions(args.data, args.parts)
+    return faces
 
 
 def training_batches(args: Args, records, numbers, pool, epoch: int, first_step: int, context) -> tf.data.Dataset:
@@ -139,11 +145,12 @@ def batches(records: pipeline.Records, numbers, others, flips, batch_size: int) 
     @tf.autograph.experimental.do_not_convert
     def load(k, k2, flip):
         face, bits2 = records.read(k), records.read(k2)["bits"]
-        # the seven regions have no sides, so a mirrored map needs no swap of left and right parts
+        # the seven regions have no sides; left and right parts change places in a mirrored map
         image = tf.where(flip[0], tf.reverse(face["image"], [1]), face["image"])
-        bits = tf.where(flip[0], tf.reverse(face["bits"], [1]), face["bits"])
-        bits2 = tf.where(flip[1], tf.reverse(bits2, [1]), bits2)
-        return {**face, "image": image, "bits": bits, "bits2": bits2, "k": k, "k2": k2}
+        bits = tf.where(flip[0], pipeline.mirror_bits(face["bits"]), face["bits"])
+        bits2 = tf.where(flip[1], pipeline.mirror_bits(bits2), bits2)
+        colors = tf.where(flip[0], pipeline.mirror_colors(face["colors"]), face["colors"])
+        return {**face, "image": image, "bits": bits, "bits2": bits2, "colors": colors, "k": k, "k2": k2}
 
     dataset = tf.data.Dataset.from_tensor_slices((numbers, others, flips))
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
@@ -158,12 +165,13 @@ def batches_to_paint(records: pipeline.Records, numbers, others, batch_size: int
 def network_inputs(batch: dict) -> dict[str, tf.Tensor]:
     """What the networks see of a batch: its masks, colour maps and code."""
     masks, masks2 = pipeline.unpack_masks(batch["bits"]), pipeline.unpack_masks(batch["bits2"])  # (B, S, S, 7)
+    colors = tf.reshape(batch["colors"], (-1, 3 * masks.shape[-1]))  # (B, 21)
     return {
         "masks": masks,
         "masks2": masks2,
         "cmask": pipeline.color_map(masks, batch["colors"]),  # (B, S, S, 3)
         "cmask2": pipeline.color_map(masks2, batch["colors"]),  # the second map in the first face's colours
-        "code": tf.concat([tf.reshape(batch["colors"], (-1, pipeline.COLORS)), batch["face_id"]], -1),  # (B, 149)
+        "code": tf.concat([colors, batch["face_id"]], -1),  # (B, 149)
     }
 
 
@@ -182,11 +190,11 @@ def Generator(args: Args) -> keras.Model:
     levels = args.size.bit_length() - 1  # log2(S)
     w = args.width
     widths = [min(w * 2**i, 8 * w) for i in range(levels)]  # W, 2 W, 4 W, 8 W, 8 W, ...
-    masks_and_colors = layers.Input((args.size, args.size, len(REGIONS) + 3))
-    code = layers.Input((pipeline.COLORS + pipeline.FACE_ID,))
+    masks_and_colors = layers.Input((args.size, args.size, region_count(args.parts) + 3))
+    code = layers.Input((3 * region_count(args.parts) + pipeline.FACE_ID,))
 
-    face_id = layers.Rescaling(args.face_id_scale)(code[:, pipeline.COLORS :])  # (B, 128)
-    scaled = layers.Concatenate()([code[:, : pipeline.COLORS], face_id])  # (B, 149)
+    face_id = layers.Rescaling(args.face_id_scale)(code[:, -pipeline.FACE_ID :])  # (B, 128)
+    scaled = layers.Concatenate()([code[:, : -pipeline.FACE_ID], face_id])  # (B, 149)
 
     modulation = {} if args.modulation == "none" else {"code": scaled}
     if args.modulation == "regions":

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from facegan import devices, dlibnet, pipeline, run_folder
+from facegan import devices, dlibnet, pipeline, prepared, run_folder
 
 GPU_PROGRAM_GB = 0.2
 """Workspace."""
@@ -43,7 +43,7 @@ def describe_training(args, faces: run_folder.Split, passes: dict[keras.Model, i
         f"memory of a device: about {total:.1f} GB ({weights / 1e9:.1f} weights and Adam, "
         f"{outputs / 1e9:.1f} layer outputs of {per_device} faces, {program:.1f} the program)"
     )
-    records = pipeline.record_bytes(args.size) * len(faces.all())
+    records = pipeline.record_bytes(args.size, prepared.region_count(args.data)) * len(faces.all())
     print(f"packed records: {records / 1e9:.2f} GB")
     validation = f", {len(faces.validation)} validation" if len(faces.validation) else ""
     print(f"{len(faces.train)} training{validation} and {len(faces.test)} test faces: {steps} steps an epoch")

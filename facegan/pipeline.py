@@ -25,7 +25,6 @@ from facegan.errors import BadInput
 from facegan.regions import MIRRORED_REGION, PARTS, REGIONS
 
 FACE_ID = 128
-COLORS = 3 * len(REGIONS)
 LEFT = sum(1 << i for i in range(len(PARTS)) if MIRRORED_REGION[len(PARTS)][i] == i + 1)
 RIGHT = 2 * LEFT
 """The bits of the person's left eye, brow and ear among the eighteen parts; of each pair the right one comes next."""

@@ -231,6 +231,22 @@ def region_count(data: Path) -> int:
     return REGION_COUNTS[kind_of_regions(describe(data))]
 
 
+def check_regions(data: Path, parts: bool) -> None:
+    """Raise BadInput when a folder is of regions and a run of parts (--parts), or the other way round."""
+    kind = kind_of_regions(describe(data))
+    if kind == "parts" and not parts:
+        raise BadInput(
+            f"{data} is prepared with --regions parts, but a run without --parts is of the seven regions: add --parts, "
+            "or name a folder of the seven regions with --data."
+        )
+    if parts and kind != "parts":
+        raise BadInput(
+            f"{data} has {KIND_WORDS[kind]}, but --parts needs the 18 parts: run "
+            "`python g_simple_mask.py --regions parts --out OTHER` and face_recognition.py into another folder, and "
+            "name it with --data, or leave out --parts."
+        )
+
+
 def settings(about: dict) -> dict:
     """Of what describe() returns, how the samples were made. Where the raw dataset lay does not say what it is: that
     its photographs do."""

@@ -32,6 +32,20 @@ TABLES = {len(REGIONS): REGIONS, len(PARTS): {part: (part,) for part in PARTS}}
 they are kept apart (g_simple_mask.py --regions parts), the eighteen parts, each a region of its own"""
 
 
+def region_count(parts: bool) -> int:
+    """R of a run: how many regions its masks have, 18 where it is one on parts (--parts)."""
+    return len(PARTS) if parts else len(REGIONS)
+
+
+STAND_INS = {
+    "l_eye": ("r_eye",), "r_eye": ("l_eye",), "l_brow": ("r_brow", "hair"), "r_brow": ("l_brow", "hair"),
+    "l_ear": ("r_ear", "skin"), "r_ear": ("l_ear", "skin"), "nose": ("skin",), "neck": ("skin",),
+    "mouth": ("l_lip", "u_lip"), "u_lip": ("l_lip", "mouth"), "l_lip": ("u_lip", "mouth"),
+}  # fmt: skip
+"""Parts whose colour an empty part takes, the first of them that there is: somebody whose ears the hair covers has none
+of their own, but is painted into maps that show ears."""
+
+
 def label_numbers(table: dict[str, tuple[str, ...]]) -> np.ndarray:
     """label id -> number of its region, (19,) uint8: 0 background, 1 the first region of the table."""
     number = {part: i for i, parts in enumerate(table.values(), 1) for part in parts}
@@ -162,13 +176,19 @@ def seven_regions(masks: np.ndarray) -> np.ndarray:
 def mean_colors(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Mean colour of each region: image (S, S, 3) uint8, masks (S, S, R) of 0/1 -> (R, 3) float32 in 0..255.
 
-    A region without a pixel has colour 0.
+    A region without a pixel has colour 0; of the parts, that of its stand-in (STAND_INS).
     """
     # Transposed first: products of long contiguous rows are several times as fast here. float32 is exact up to 2^24,
     # which sums of 255 over a 256 x 256 grid stay below; at 512 the relative error is under 1e-6.
     inside = np.ascontiguousarray(masks.reshape(-1, masks.shape[-1]).T).astype(np.float32)  # (R, S*S)
     sums = inside @ image.reshape(-1, 3).astype(np.float32)  # (R, 3)
-    return sums / np.maximum(inside.sum(1, keepdims=True), 1)
+    pixels = inside.sum(1)
+    colors = sums / np.maximum(pixels[:, None], 1)
+    if len(colors) == len(PARTS):
+        for part, others in STAND_INS.items():
+            present = [PARTS.index(name) for name in (part, *others) if pixels[PARTS.index(name)]]
+            colors[PARTS.index(part)] = colors[present[0]] if present else 0
+    return colors
 
 
 def color_map(masks: np.ndarray, colors: np.ndarray) -> np.ndarray:

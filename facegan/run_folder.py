@@ -136,7 +136,7 @@ def is_numbers(value: object) -> bool:
     return isinstance(value, list) and all(type(number) is int for number in value)
 
 
-SPLIT = {"source": {"source": str}, "train": is_numbers, "test": is_numbers}
+SPLIT = {"source": {"source": str, "regions?": prepared.is_kind}, "train": is_numbers, "test": is_numbers}
 SPLIT |= {"validation?": is_numbers, "train_photos?": is_numbers}
 STARTS = {"starts": list}
 """What split.json and starts.json hold (files.fault)."""
@@ -184,6 +184,13 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> Split:
     source = prepared.describe(args.data)
     if has_checkpoint(args.run):
         before = read_split(args.run)
+        kind_before, kind = map(prepared.kind_of_regions, (before["source"], source))
+        if kind_before != kind:
+            words = prepared.KIND_WORDS
+            raise BadInput(
+                f"{args.run} was trained on {words[kind_before]}, but {args.data} has {words[kind]}: name a folder "
+                f"that was prepared with g_simple_mask.py --regions {kind_before}."
+            )
         if trains and (other := files.difference(*map(prepared.settings, (before["source"], source)))):
             raise BadInput(
                 f"{args.run} was not trained on what {args.data} is ({other}): name a new folder with --run, or the "
@@ -202,12 +209,6 @@ def checked_split(args: TrainingArgs, numbers: list[int]) -> Split:
                 f"{args.run} was trained on photographs from {brief(before['source']['source'])}, but {args.data} has "
                 f"others, from {source['source']}: name a new folder with --run, or the folder it was trained on with "
                 "--data." + ("" if "train_photos" in before else KNOWN_BY_PLACE)
-            )
-        regions_before, regions = (x.get("regions", "overlapping") for x in (before["source"], source))
-        if regions_before != regions:
-            raise BadInput(
-                f"{args.run} was trained on {brief(regions_before)} regions, {args.data} has {regions} ones: name a "
-                "folder prepared with the same --regions."
             )
         leaked = trained_faces(args.data, before, validation_numbers + test_numbers)
         if leaked:

@@ -313,6 +313,30 @@ def trained(prepared_64, once, call) -> Callable[..., Trained]:
     return trained
 
 
+@dataclass(frozen=True)
+class OnParts:
+    """A run of pix2pix.py on the eighteen parts, and the results of all its faces."""
+
+    run: Path
+    results: Path
+
+
+@pytest.fixture(scope="session")
+def run_on_parts(parts_64, once, call) -> OnParts:
+    """pix2pix.py --train --test --parts, one epoch of four steps without dlib's network, for all tests. Read only."""
+    import pix2pix
+    from outcomes import TINY
+
+    def make(folder: Path) -> None:
+        flags = ("--data", parts_64, "--run", folder / "run", "--out", folder / "results", "--split", "all", "--parts")
+        fast = ("--epochs", 1, "--identity", 0, "--perceptual", 0)
+        outcome = call(pix2pix, "--train", "--test", *flags, *TINY, *fast)
+        assert outcome.status == 0, outcome.err
+
+    folder = once("run-on-parts", make)
+    return OnParts(folder / "run", folder / "results")
+
+
 @pytest.fixture(scope="session")
 def one_device(prepared_64, once, call) -> Callable[..., Path]:
     """one_device(pix2pix): the run of trainings.py of that script on one device, made once for all tests. Read only."""

@@ -13,13 +13,13 @@ from facegan.run_folder import Split
 
 
 @pytest.mark.parametrize(("number", "share", "gigabytes"), [(1, 10, "0.6"), (2, 5, "0.3")])
-def test_a_dry_run_counts_by_hand(number, share, gigabytes, monkeypatch, capsys):
+def test_a_dry_run_counts_by_hand(number, share, gigabytes, prepared_64, monkeypatch, capsys):
     """5 million numbers a face, 4 bytes each, three passes."""
     monkeypatch.setattr(devices, "strategy", lambda: SimpleNamespace(num_replicas_in_sync=number))
     inputs = keras.Input((1000, 1000, 3)), keras.Input((7,))
     painted = keras.layers.Conv2D(2, 1)(inputs[0]) + keras.ops.mean(inputs[1])
     network = keras.Model(inputs, painted, name="painter")
-    args = SimpleNamespace(batch_size=10, precision="float32", size=64, epochs=3)
+    args = SimpleNamespace(data=prepared_64, batch_size=10, precision="float32", size=64, epochs=3)
     faces = Split(np.arange(40), np.arange(0), np.arange(10))
     describe_training(args, faces, {network: 3})
     lines = capsys.readouterr().out.splitlines()

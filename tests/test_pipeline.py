@@ -13,7 +13,7 @@ import pix2pix_rec
 import pix2pix_v2
 from facegan import devices, pipeline, prepared
 from facegan.errors import BadInput
-from facegan.regions import PARTS
+from facegan.regions import MIRRORED_REGION, PARTS
 
 SCRIPTS = pytest.mark.parametrize("script", [pix2pix, pix2pix_v2, pix2pix_rec], ids=lambda script: script.__name__)
 ALONE = tf.distribute.InputContext()
@@ -280,6 +280,32 @@ def test_about_half_of_the_faces_are_mirrored_and_none_under_no_flip(script, fli
     faces = [(int(k), photo) for b in batches for k, photo in zip(b["k"], b["image"].numpy(), strict=True)]
     assert least <= sum((photo != photos[k]).any() for k, photo in faces) <= most
     assert len(faces) == 32
+
+
+@SCRIPTS
+def test_mirrored_faces_of_parts_have_left_and_right_exchanged_and_their_second_maps_too(
+    script, records_of_parts, parts_64
+):
+    samples = {k: np.load(parts_64 / "samples" / f"{k}.npz") for k in range(8)}
+    mirrored = MIRRORED_REGION[18]
+    flipped = {"bits": 0, "bits2": 0}
+    for batch in training_batches(script, records_of_parts, parts=True):
+        for name, numbers in (("bits", "k"), ("bits2", "k2")):
+            if name not in batch:
+                continue
+            masks = pipeline.unpack_masks(batch[name]).numpy()
+            for i, k in enumerate(batch[numbers].numpy()):
+                own = samples[k]["Masks"]
+                is_flipped = (masks[i] != own).any()
+                flipped[name] += is_flipped
+                np.testing.assert_array_equal(masks[i], own[:, ::-1, mirrored] if is_flipped else own)
+                if name == "bits":
+                    colors, image = samples[k]["Colors"], samples[k]["Image"]
+                    expected = colors[mirrored] if is_flipped else colors
+                    np.testing.assert_allclose(batch["colors"][i] * 255, expected, rtol=1e-5)
+                    np.testing.assert_array_equal(batch["image"][i], image[:, ::-1] if is_flipped else image)
+    assert 1 <= flipped["bits"] <= 7
+    assert script is pix2pix_rec or 1 <= flipped["bits2"] <= 7
 
 
 # --- no Python for each sample ----------------------------------------------------------------------------------------

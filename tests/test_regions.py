@@ -268,6 +268,18 @@ def test_the_seven_regions_of_the_parts_are_those_that_are_prepared():
         np.testing.assert_allclose(colors[channel], expected, rtol=1e-6)
 
 
+def test_an_empty_part_takes_the_colour_of_the_other_side_or_of_what_is_around():
+    masks, image = np.zeros((1, 5, 18), np.uint8), np.arange(15, dtype=np.uint8).reshape(1, 5, 3)
+    for x, part in enumerate(("skin", "l_eye", "hair", "r_brow", "mouth")):
+        masks[0, x, regions.PARTS.index(part)] = 1
+    colors = dict(zip(regions.PARTS, regions.mean_colors(image, masks)[:, 0].tolist(), strict=True))
+    filled = {"r_eye": 3, "l_brow": 9, "l_ear": 0, "r_ear": 0, "nose": 0, "neck": 0, "u_lip": 12, "l_lip": 12}
+    own = {"skin": 0, "l_eye": 3, "hair": 6, "r_brow": 9, "mouth": 12}
+    assert colors == dict.fromkeys(regions.PARTS, 0) | filled | own
+    masks[0, 0] = 0  # nothing stands in for skin
+    assert regions.mean_colors(image + 1, masks)[regions.PARTS.index("nose")].tolist() == [0, 0, 0]
+
+
 def test_colour_map_of_parts_is_that_of_the_regions_where_each_has_one_colour():
     seven = regions.masks_from_bits(regions.bits_from_parts(random_parts(2)), 64)
     eighteen = np.zeros((64, 64, 18), np.uint8)

@@ -203,7 +203,8 @@ class Numbers:
     """Records without content: which faces a batch has."""
 
     def read(self, k):
-        return {"image": tf.zeros((1, 1, 3), tf.uint8), "bits": tf.zeros((1, 1), tf.uint8)}
+        face = {"image": tf.zeros((1, 1, 3), tf.uint8), "bits": tf.zeros((1, 1), tf.uint8)}
+        return face | {"colors": tf.zeros((7, 3))}
 
 
 def test_the_first_step_that_is_not_finite_is_named_though_losses_are_fetched_later(tmp_path):
