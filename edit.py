@@ -125,6 +125,11 @@ def restore(args: Args) -> export.Run:
     precision.set_policy("float32")
     run = export.restore(args.run)
     pipeline.check_size(args.data, run.args.size)
+    if run.args.parts or prepared.region_count(args.data) != len(regions.REGIONS):
+        raise BadInput(
+            f"the editor paints the seven regions, and {args.run} or {args.data} is of the 18 parts: name a run "
+            "without --parts and the folder that it was trained on."
+        )
     return run
 
 

@@ -297,6 +297,7 @@ def protocol(args: Args, results: Results, paths: dict[str, Path], parser: judge
         "was painted (each pixel the region of its topmost part); accuracy counts the background as a region; mean IoU "
         "sums intersections and unions over the set. What it scores on real photos with a black background is "
         "the ceiling",
+        "regions": "maps and colours are those of the seven regions, also of runs on the 18 parts",
         "color": "of each region that both maps have: mean colour in the picture against that of the photograph",
         "checkerboard": "power spectrum of luminance under a Hann window, mean of the set, at the multiples of S/8 "
         "(each the mean of 3 x 3 frequencies) over the 40 frequencies around; mean for the periods 2, 4 and 8 pixels, "

@@ -3,10 +3,11 @@
     python export.py --run runs/pix2pix --format keras        # -> runs/pix2pix/export/model.keras
     python export.py --run runs/pix2pix_rec --format litert   # -> runs/pix2pix_rec/export/model.tflite
 
-Its inputs have names, and hold what the prepared folder holds, for any number B of faces: masks (B, S, S, 7) of 0/1,
-colors (B, 7, 3) in 0..1, face_id (B, 128), for a run of pix2pix_rec.py --condition pair also photo (B, S, S, 3) in
-0..1, all float32. Its output is picture (B, S, S, 3) in 0..1. An export is loaded back by the software that will run
-it, and kept only when it paints what the run paints. How to use each format: docs/export.md.
+Its inputs have names, and hold what the prepared folder holds, for any number B of faces: masks (B, S, S, R) of 0/1,
+colors (B, R, 3) in 0..1, face_id (B, 128), for a run of pix2pix_rec.py --condition pair also photo (B, S, S, 3) in
+0..1, all float32. R is 7, the regions, or for a run on --parts 18. Its output is picture (B, S, S, 3) in 0..1. An
+export is loaded back by the software that will run it, and kept only when it paints what the run paints. How to use
+each format: docs/export.md.
 """
 
 from facegan import devices  # first: it sets TensorFlow's environment
@@ -34,7 +35,7 @@ from keras import layers, ops
 from facegan import checkpoints, cli, files, norms, pipeline, precision, run_folder
 from facegan.errors import BadInput
 from facegan.flags import check_bounds
-from facegan.regions import REGIONS
+from facegan.regions import TABLES, region_count
 
 SCRIPTS = ("pix2pix.py", "pix2pix_v2.py", "pix2pix_rec.py")
 
@@ -104,7 +105,7 @@ def standalone(run: Run) -> keras.Model:
 def named(generator: keras.Model) -> keras.Model:
     """A generator between named inputs and output: masks, colors, face_id, photo where it takes one, styles and
     strengths where style_codes.mixing() made it -> picture."""
-    size, n = generator.inputs[0].shape[1], len(REGIONS)
+    size, n = generator.inputs[0].shape[1], generator.inputs[0].shape[-1] - 3
     inputs = {
         "masks": layers.Input((size, size, n), name="masks"),
         "colors": layers.Input((n, 3), name="colors"),
@@ -115,8 +116,8 @@ def named(generator: keras.Model) -> keras.Model:
     masks, colors, face_id, *others = inputs.values()
     flat = layers.Reshape((size * size, n))(masks)
     cmask = ops.matmul(flat, colors) / ops.maximum(ops.sum(flat, -1, keepdims=True), 1)  # as pipeline.color_map
-    masks_and_colors = layers.Concatenate()([masks, layers.Reshape((size, size, 3))(cmask)])  # (B, S, S, 10)
-    code = layers.Concatenate()([layers.Reshape((3 * n,))(colors), face_id])  # (B, 149)
+    masks_and_colors = layers.Concatenate()([masks, layers.Reshape((size, size, 3))(cmask)])  # (B, S, S, R + 3)
+    code = layers.Concatenate()([layers.Reshape((3 * n,))(colors), face_id])  # (B, 3 R + 128)
     return keras.Model(inputs, {"picture": generator([masks_and_colors, code, *others])})
 
 
@@ -219,16 +220,17 @@ FORMATS = {
 # --- the check --------------------------------------------------------------------------------------------------------
 
 
-def random_faces(size: int, n: int = 3) -> dict[str, np.ndarray]:
-    """A batch as the scripts read it: n faces of random blocks, overlapping and with background, colours and IDs."""
-    rng = np.random.default_rng(0)
-    bits = rng.integers(0, 2 ** len(REGIONS), (n, 16, 16)) * (rng.random((n, 16, 16)) < 0.8)
-    bits = bits.astype(np.uint8).repeat(size // 16, 1).repeat(size // 16, 2)
+def random_faces(size: int, parts: bool, n: int = 3) -> dict[str, np.ndarray]:
+    """A batch as the scripts read it: n faces of random blocks, overlapping and with background, colours and IDs; of
+    the 18 parts, or of the seven regions."""
+    rng, regions = np.random.default_rng(0), region_count(parts)
+    bits = rng.integers(0, 2**regions, (n, 16, 16)) * (rng.random((n, 16, 16)) < 0.8)
+    bits = bits.astype(np.int32 if parts else np.uint8).repeat(size // 16, 1).repeat(size // 16, 2)
     return {
         "image": rng.integers(0, 256, (n, size, size, 3), np.uint8),
         "bits": bits,
         "bits2": bits,
-        "colors": rng.random((n, len(REGIONS), 3), np.float32),
+        "colors": rng.random((n, regions, 3), np.float32),
         "face_id": rng.normal(0, 0.1, (n, pipeline.FACE_ID)).astype(np.float32),
     }
 
@@ -236,10 +238,10 @@ def random_faces(size: int, n: int = 3) -> dict[str, np.ndarray]:
 def difference(run: Run, loaded: Loaded) -> float:
     """The largest difference between what the run's own script and the loaded export paint, three faces together and
     one alone."""
-    batch = random_faces(run.args.size)
+    batch = random_faces(run.args.size, run.args.parts)
     expected = run.script.paint(run.args, run.generator, {name: tf.constant(x) for name, x in batch.items()})["rec"]
     inputs = {
-        "masks": (batch["bits"][..., None] >> np.arange(len(REGIONS)) & 1).astype(np.float32),
+        "masks": (batch["bits"][..., None] >> np.arange(region_count(run.args.parts)) & 1).astype(np.float32),
         "colors": batch["colors"],
         "face_id": batch["face_id"],
         "photo": batch["image"].astype(np.float32) / 255,
@@ -251,14 +253,14 @@ def difference(run: Run, loaded: Loaded) -> float:
 
 def describe(run: Run, loaded: Loaded, error: float) -> dict:
     """What a person must know to use the export in some years."""
-    flags = files.read_json(run.args.run / "args.json")
+    flags, table = files.read_json(run.args.run / "args.json"), TABLES[region_count(run.args.parts)]
     return {
         **{
             kind: {name: f"float32 {shape}: {MEANINGS[name]}" for name, shape in in_words(shapes).items()}
             for kind, shapes in (("inputs", loaded.inputs), ("outputs", loaded.outputs))
         },
         "B": "any number of faces",
-        "regions": {region: ", ".join(parts) for region, parts in REGIONS.items()},
+        "regions": {region: ", ".join(parts) for region, parts in table.items()},
         "trained by": {name: x for name, x in flags.items() if name != "data"},
         "step": run.step,
         "largest difference to the run": error,

@@ -148,6 +148,10 @@ class Results(NamedTuple):
     def size(self) -> int:
         return self.about["source"]["size"]
 
+    @property
+    def region_count(self) -> int:
+        return prepared.REGION_COUNTS[prepared.kind_of_regions(self.about["source"])]
+
 
 def read_results(folder: Path, data: Path | None) -> Results:
     """Raises BadInput when --test has not finished there, or when data is not what its faces came from."""

@@ -195,6 +195,29 @@ def test_whole_photographs_are_blacked_and_two_folders_stand_side_by_side(traine
     assert f"(x {second / first:.3f})" in done.out
 
 
+def test_a_run_on_parts_is_judged_on_the_seven_regions(run_on_parts, trained, prepared_64, tmp_path, call):
+    """Beside one on regions: what both show of the photographs scores the same, to the digit."""
+    save_parser(tmp_path / "parser", 64, [3], "elsewhere")
+    of_parts, of_regions = (
+        shutil.copytree(folder, tmp_path / name)
+        for name, folder in (("parts", run_on_parts.results), ("regions", trained(pix2pix).results))
+    )
+    flags = ("--skip", "identity", "--parser", tmp_path / "parser", *FAST)
+    done = call(evaluate, "--results", of_regions, of_parts, *flags)
+    assert done.status == 0, done.err
+    assert "Painted of the 18 parts, judged by the seven regions" in done.out
+    assert re.search(r"map: mean IoU of seven regions .*\(x ", done.out)
+    one, other = (scores(folder / "evaluation")["scores"] for folder in (of_regions, of_parts))
+    assert one["real"] == other["real"]
+    assert one["cmask"]["l1"] != other["cmask"]["l1"]  # 18 colours are nearer to the photograph than seven
+    for row in rows(of_parts / "evaluation" / "scores.csv"):
+        both = [np.load(prepared_64 / "samples" / f"{row[name]}.npz")["Masks"] for name in ("k", "map_k")]
+        agree = both[0].any(-1) & (both[0] == both[1]).all(-1)
+        pictures = [Image.open(of_parts / f"{row['k']}_{name}.png") for name in ("real", "man")]
+        real, man = (np.asarray(picture).astype(float) for picture in pictures)
+        assert float(row["man_l1_agree"]) == pytest.approx(np.abs(real - man)[agree].mean() / 255, abs=1e-5)
+
+
 def test_fid_s_interval_surrounds_its_value():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(30, 64)), rng.normal(0.3, 1, size=(30, 64))

@@ -22,6 +22,7 @@ import pix2pix
 import pix2pix_rec
 import pix2pix_v2
 from facegan import files, run_folder
+from facegan.regions import PARTS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = dict(re.findall(r"## (\w+)\n\n```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.DOTALL))
@@ -166,6 +167,19 @@ def test_what_is_printed_and_noted_says_how_to_use_it(run, form, made):
     assert "data" not in note["trained by"]  # a folder of this machine
     assert ("photo" in note["inputs"]) == (run == "pair")
     assert note["step"] == 12
+
+
+def test_a_run_on_parts_takes_the_masks_and_colours_of_a_folder_of_parts(run_on_parts, parts_64, tmp_path, call):
+    outcome = call(export, "--run", run_on_parts.run, "--format", "keras", "--out", tmp_path)
+    assert "takes masks (B, 64, 64, 18), colors (B, 18, 3), face_id (B, 128)\n" in outcome.out, outcome.err
+    assert list(json.loads((tmp_path / "model.keras.json").read_text())["regions"]) == list(PARTS)
+    sample, face = (np.load(parts_64 / folder / f"{FACE}.npz") for folder in ("samples", "face_ids"))
+    inputs = {"masks": sample["Masks"].astype("f4"), "colors": sample["Colors"] / 255, "face_id": face["face_id"]}
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    found = 255 * model({name: x[None] for name, x in inputs.items()})["picture"][0].numpy()
+    expected = np.asarray(Image.open(run_on_parts.results / f"{FACE}_rec.png")).astype(float)
+    area = sample["Masks"].any(-1)
+    assert np.abs(found - expected)[area].max() <= 1
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -7,7 +7,7 @@ import numpy as np
 from facegan import prepared
 from facegan.errors import BadInput
 from facegan.evaluation import metrics
-from facegan.regions import REGIONS
+from facegan.regions import REGIONS, mean_colors, seven_regions
 from facegan.results import Results, read_picture
 
 
@@ -44,10 +44,14 @@ def read_batch(results: Results, places: np.ndarray, labels: bool) -> Batch:
 
 
 def read_sample(results: Results, k: int, labels: bool) -> dict[str, np.ndarray]:
-    """Face k of the prepared folder: Image, Masks, Colors, face_id, box, and Labels if labels."""
-    s, n = results.size, len(REGIONS)
+    """Face k of the prepared folder: Image, Masks, Colors, face_id, box, and Labels if labels. Masks and Colors are
+    those of the seven regions, also of a folder of the 18 parts: so runs on either are judged by the same."""
+    s, n = results.size, results.region_count
     shapes = {"Image": (s, s, 3), "Masks": (s, s, n), "Colors": (n, 3), **({"Labels": (s, s)} if labels else {})}
     sample = dict(zip(shapes, prepared.read_npz(results.data / "samples" / f"{k}.npz", **shapes), strict=True))
+    if n != len(REGIONS):
+        sample["Masks"] = seven_regions(sample["Masks"])
+        sample["Colors"] = mean_colors(sample["Image"], sample["Masks"])
     face_id, box = prepared.read_npz(results.data / "face_ids" / f"{k}.npz", face_id=(128,), box=(4,))
     return sample | {"face_id": face_id, "box": box}
 

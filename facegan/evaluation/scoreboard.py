@@ -88,6 +88,8 @@ def notes(done: dict) -> str:
     if others := done.get("others_identity"):
         lines.append(f"dlib distance between different photographs: {others:.3f} on average.")
     flags = about["results"]["flags"]
+    if flags.get("parts"):
+        lines.append("Painted of the 18 parts, judged by the seven regions, as runs on these are.")
     if losses := [f"--{name}" for name in ("identity", "perceptual") if flags.get(name)]:
         lines.append(
             f"Trained with {' and '.join(losses)} through dlib's own network, which the dlib distance asks as well: "
