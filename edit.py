@@ -78,8 +78,9 @@ class Args:
     label_map: Path | None = None
     """edit into this map: a picture in CelebAMask-HQ's ids or colours"""
     borrow: tuple[str, ...] = ()
-    """WHAT:NUMBER, from another face, in this order: a region (hair:57), or map, colors, identity; a region's style, by
-    a run of pix2pix_rec.py, as a whole (style:hair:57) or by a strength of 0..1 (style:hair:57:0.7)"""
+    """WHAT:NUMBER, from another face, in this order: a region (hair:57; of a run on --parts a part, l_brow:57), or map,
+    colors, identity; a region's style, by a run of pix2pix_rec.py, as a whole (style:hair:57) or by a strength of 0..1
+    (style:hair:57:0.7)"""
     move: tuple[str, ...] = ()
     """NAME:RIGHT,DOWN, a region or part (l_eye), in pixels of the run's size; shapes change after --borrow, and in the
     order of these flags here: all moves first"""
@@ -96,7 +97,7 @@ class Args:
     longer_hair: float = 0.0
     """1 makes the hair longer by the face's height, -1 cuts it at the eyes"""
     color: tuple[str, ...] = ()
-    """REGION=#rrggbb, after everything that was borrowed"""
+    """REGION=#rrggbb, of a run on --parts PART=#rrggbb, after everything that was borrowed"""
     keep: bool = True
     """keep the rest of the photograph: only the edit and what is near it are painted"""
     edit: Path | None = None
@@ -117,19 +118,16 @@ def restore(args: Args) -> export.Run:
     """The trained run. BadInput names the command that makes one, or the data, where there is none."""
     editing.face_numbers(args.data)
     if not run_folder.has_checkpoint(args.run):
+        parts = " --parts" if prepared.region_count(args.data) == len(regions.PARTS) else ""
         raise BadInput(
-            f"no trained run in {args.run}: make one with `python pix2pix.py {training_flags(args)} --run {args.run}`, "
-            "or name one with --run."
+            f"no trained run in {args.run}: make one with `python pix2pix.py {training_flags(args)}{parts} --run "
+            f"{args.run}`, or name one with --run."
         )
     devices.share_gpus()  # a training may need the rest of their memory
     precision.set_policy("float32")
     run = export.restore(args.run)
     pipeline.check_size(args.data, run.args.size)
-    if run.args.parts or prepared.region_count(args.data) != len(regions.REGIONS):
-        raise BadInput(
-            f"the editor paints the seven regions, and {args.run} or {args.data} is of the 18 parts: name a run "
-            "without --parts and the folder that it was trained on."
-        )
+    prepared.check_run_regions(args.data, args.run, run.args.parts)
     return run
 
 
@@ -217,7 +215,7 @@ read_parser = functools.cache(parsers.load)
 def own_map(args: Args, labels: np.ndarray) -> editing.FaceMap:
     """Label ids on the 512 grid as the faces of the data folder have them."""
     about = prepared.describe(args.data)
-    return editing.map_from_labels(labels, about["size"], about.get("regions") == "exclusive")
+    return editing.map_from_labels(labels, about["size"], prepared.kind_of_regions(about))
 
 
 ONE_NETWORK = threading.Lock()

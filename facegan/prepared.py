@@ -247,6 +247,17 @@ def check_regions(data: Path, parts: bool) -> None:
         )
 
 
+def check_run_regions(data: Path, run: Path, parts: bool) -> None:
+    """Raise BadInput when a trained run is of parts and a folder of regions, or the other way round."""
+    kind = kind_of_regions(describe(data))
+    if parts != (kind == "parts"):
+        words = KIND_WORDS["parts"] if parts else "the seven regions"
+        raise BadInput(
+            f"{run} was trained on {words}, but {data} has {KIND_WORDS[kind]}: name with --data a folder prepared "
+            f"{'with' if parts else 'without'} g_simple_mask.py --regions parts, or another run with --run."
+        )
+
+
 def settings(about: dict) -> dict:
     """Of what describe() returns, how the samples were made. Where the raw dataset lay does not say what it is: that
     its photographs do."""

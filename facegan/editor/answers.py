@@ -26,7 +26,7 @@ from facegan.editor.edit_files import Place, face_of, map_of
 from facegan.editor.editing import Edit, Face, FaceMap
 from facegan.editor.upload_store import Gone, UploadStore, name_of
 from facegan.errors import BadInput
-from facegan.regions import LABEL_REGION, REGIONS
+from facegan.regions import LABEL_COLORS, PARTS, REGIONS, TABLES
 
 PALETTE = ("#2b2b2b", "#e8a87c", "#2f6fde", "#d81b60", "#7b3fa0", "#f2c230", "#2ca089", "#ff7f2a")
 """Colours to show background and regions in."""
@@ -40,6 +40,16 @@ PART_WORDS = {
     "ear_r": "earrings", "neck_l": "necklace",
 }  # fmt: skip
 """Parts that the page can move beside the regions; left and right are the person's."""
+REGION_WORDS = {"mouth": "mouth inside", "cloth": "clothes"} | PART_WORDS
+"""What a run on the 18 parts calls those whose names are no words."""
+PART_PALETTE = ("#2b2b2b", *("#" + bytes(color).hex() for color in LABEL_COLORS[1:]))
+"""PALETTE of the 18 parts: the dataset's own colours."""
+KINDS = (
+    "This run paints seven regions: lips and teeth, brows and hair, left and right are one. A run trained with --parts "
+    "has them apart.",
+    "This run paints the 18 parts; left and right are the person's.",
+)
+"""What the page says of a run on the regions, and of one on the parts."""
 DOWNLOADS = ("result", "photograph", "map", "colors", "sample", "edit")
 
 
@@ -81,6 +91,7 @@ class Answers:
     def __init__(self, setup: Setup, store: UploadStore):
         self.setup, self.store = setup, store
         self.numbers = editing.face_numbers(setup.data)
+        self.region_names = tuple(TABLES[prepared.region_count(setup.data)])
         self.number_set = set(self.numbers)
         self.read_face = functools.lru_cache(32)(functools.partial(editing.read_face, setup.data))
         self.thumbnail = functools.lru_cache(2048)(self.thumbnail)
@@ -91,7 +102,9 @@ class Answers:
 
     def about(self) -> dict:
         """What the page needs to begin, and a session for a browser that has none."""
-        place = f"{self.setup.data.resolve()} {self.setup.size}"
+        place, has_parts = f"{self.setup.data.resolve()} {self.setup.size}", self.region_names == PARTS
+        place += " parts" if has_parts else ""  # edits of the seven regions that a browser keeps are none of these
+        names = ("background", *self.region_names)
         return {
             "id": hashlib.sha256(place.encode()).hexdigest()[:12],
             "session": secrets.token_urlsafe(24),
@@ -99,9 +112,11 @@ class Answers:
             "size": self.setup.size,
             "first": self.setup.first,
             "any": self.numbers[0],
-            "names": editing.NAMES,
-            "palette": PALETTE,
-            "shapes": {region: region for region in REGIONS} | PART_WORDS,
+            "names": names,
+            "words": [REGION_WORDS.get(name, name) for name in names] if has_parts else names,
+            "palette": PART_PALETTE if has_parts else PALETTE,
+            "kind": KINDS[has_parts],
+            "shapes": shape_words(has_parts),
             "scales": shaping.SCALES,
             "maxBytes": uploads.MAX_BYTES,
             "maxEdit": edit_files.MAX_BYTES,
@@ -153,7 +168,7 @@ class Answers:
     def show(self, session: str, name: str) -> dict:
         """A face, or a map, as the page draws it."""
         source = self.face_or_map(session, name)
-        answer = {"name": name, "regions": wire.pack(LABEL_REGION[map_of(source).labels])}
+        answer = {"name": name, "regions": wire.pack(map_of(source).regions)}
         if isinstance(source, Face):
             answer["colors"] = [editing.color_text(color) for color in source.colors]
             answer["has"] = source.map.masks.any((0, 1)).tolist()
@@ -216,7 +231,7 @@ class Answers:
     def borrow(self, session: str, message: dict) -> dict:
         """The grid with one region of another face; the message names them as "region" and "from"."""
         region, other = str(message.get("region")), self.face_map(session, str(message.get("from")))
-        if region not in REGIONS:
+        if region not in self.region_names:
             raise BadInput(f"no region {region}.")
         return {"grid": wire.pack(editing.borrow_region(self.edit(session, message), other, region).grid)}
 
@@ -276,6 +291,14 @@ class Answers:
         with tempfile.TemporaryDirectory() as folder:
             prepared.write_npz(Path(folder) / "face.npz", stored=("Image",), **editing.sample(edit, picture))
             return (Path(folder) / "face.npz").read_bytes(), f"{stem}_edited.npz"
+
+
+def shape_words(has_parts: bool) -> dict[str, str]:
+    """Name of a shape that the page can move -> its words: the regions as wholes, and parts."""
+    words = {region: region for region in REGIONS} | PART_WORDS
+    if has_parts:  # what a click on the clothes names
+        words["cloth"] = words.pop("clothes")
+    return words
 
 
 def keeps(message: dict) -> bool:

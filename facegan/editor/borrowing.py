@@ -1,14 +1,14 @@
 """How a region of one face fits another: moved and scaled to its head, without slits, without bare skulls. Arrays only.
 
-S is the working size. Labels are (S, S) uint8, CelebAMask-HQ ids 0..18; a map of regions is (S, S) uint8, 0 background,
-1..7 the region that each pixel shows.
+S is the working size, R the number of regions: 7, or the 18 parts. Labels are (S, S) uint8, CelebAMask-HQ ids 0..18; a
+map of regions is (S, S) uint8, 0 background, 1..R the region that each pixel shows, of 18 parts their ids.
 """
 
 import cv2
 import numpy as np
 
 from facegan.editor.compositing import grow, nearest
-from facegan.regions import LABEL_REGION, PARTS, REGIONS
+from facegan.regions import LABEL_NUMBERS, PARTS
 
 
 def ids(*parts: str) -> list[int]:
@@ -17,9 +17,8 @@ def ids(*parts: str) -> list[int]:
 
 EYES, NOSE, MOUTH = (ids("l_eye"), ids("r_eye")), ids("nose"), ids("mouth", "u_lip", "l_lip")
 CHEEKS = [*ids("skin"), *NOSE, *MOUTH]
-BROWS, NECK, (HAIR,) = ids("l_brow", "r_brow"), ids("neck"), ids("hair")
+BROWS, (NECK, HAIR, SKIN, CLOTHES) = ids("l_brow", "r_brow"), ids("neck", "hair", "skin", "cloth")
 FACE = [*CHEEKS, *EYES[0], *EYES[1], *BROWS, *ids("eye_g", "l_ear", "r_ear")]
-SKIN_NUMBER, HAIR_NUMBER, CLOTHES_NUMBER = (1 + list(REGIONS).index(region) for region in ("skin", "hair", "clothes"))
 
 
 def similarity(labels: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -79,27 +78,41 @@ def move(where: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 def place(number: int, other: np.ndarray, masks: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The map of regions of a face once it has region `number` of another, (S, S) uint8: other and labels are the two
-    label maps, masks (S, S, 7) the face's own. Hair comes without brows, and the face keeps its own."""
-    matrix = similarity(other, labels)
-    if number == HAIR_NUMBER:
+    label maps, masks (S, S, R) the face's own. Hair comes without brows, and the face keeps its own."""
+    matrix, numbers = similarity(other, labels), LABEL_NUMBERS[masks.shape[-1]]
+    if number == numbers[HAIR]:
         hair = move(other == HAIR, matrix)
-        theirs = hair | np.isin(labels, BROWS)
+        theirs = hair | own_brows(numbers, labels)
     else:
         hair = labels == HAIR
-        theirs = move(LABEL_REGION[other] == number, matrix)
-    result = relaid(number, theirs, hair, masks, labels)
+        theirs = move(numbers[other] == number, matrix)
+    result = relaid([number], number, theirs, hair, masks, labels)
     rest = (result > 0) & ~theirs
     result[(result == 0) & slits(theirs, rest, max(1, len(labels) // 32))] = number
     return result
 
 
-def relaid(number: int, region: np.ndarray, hair: np.ndarray, masks: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The map of regions of a face once region `number` covers exactly `region`, (S, S) bool, and the head has other
-    hair: where it was, what lies beneath() shows. (S, S) uint8."""
-    now = LABEL_REGION[labels]
-    gone = (now == number) & ~region
-    result = np.where(region, np.uint8(number), now)
-    result[gone] = beneath(number, hair, masks, labels)[gone]
+def own_brows(numbers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The brows of a map, (S, S) bool, where they are of one region with hair; none where they are parts of their own.
+    numbers: label id -> number of its region."""
+    return np.isin(labels, BROWS) & (numbers[labels] == numbers[HAIR])
+
+
+def relaid(
+    numbers: list[int],
+    shows: np.ndarray | int,
+    region: np.ndarray,
+    hair: np.ndarray,
+    masks: np.ndarray,
+    labels: np.ndarray,
+) -> np.ndarray:
+    """The map of regions of a face once the regions of these numbers cover exactly `region`, (S, S) bool, which shows
+    them as `shows` says, (S, S) or one number, and the head has other hair: where they were, what lies beneath() shows.
+    (S, S) uint8."""
+    now = LABEL_NUMBERS[masks.shape[-1]][labels]
+    gone = np.isin(now, numbers) & ~region
+    result = np.where(region, shows, now).astype(np.uint8)
+    result[gone] = beneath(numbers, hair, masks, labels)[gone]
     return result
 
 
@@ -109,20 +122,22 @@ def slits(region: np.ndarray, rest: np.ndarray, reach: int) -> np.ndarray:
     return closed & grow(region, reach) & grow(rest, reach)
 
 
-def beneath(number: int, hair: np.ndarray, masks: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """What each pixel shows when region `number` is taken away and the head has other hair, (S, S) uint8: the last
-    other region of its masks, where the dataset knows what a region covers, else the nearest of background, skin, hair
-    and clothes. But skin only where a head has it, and clothes only inside their convex outline: no collar grows where
-    long hair was."""
-    now = LABEL_REGION[labels]
-    others = masks * (np.arange(1, len(REGIONS) + 1) != number).astype(np.uint8)
+def beneath(numbers: list[int], hair: np.ndarray, masks: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """What each pixel shows when the regions of these numbers are taken away and the head has other hair, (S, S) uint8:
+    the last other region of its masks, where the dataset knows what a region covers, else the nearest of background,
+    skin (and neck), hair and clothes. But skin only where a head has it, and clothes only inside their convex outline:
+    no collar grows where long hair was."""
+    count = masks.shape[-1]
+    number_of = LABEL_NUMBERS[count]
+    now, clothes, skin = number_of[labels], number_of[CLOTHES], set(number_of[[SKIN, NECK]].tolist())
+    others = masks * ~np.isin(np.arange(1, count + 1), numbers)
     is_known = others.any(-1)
-    top = len(REGIONS) - others[..., ::-1].argmax(-1)  # the last of several: all others lie over the skin
-    sources = {0, SKIN_NUMBER, HAIR_NUMBER, CLOTHES_NUMBER} - {number}
+    top = count - others[..., ::-1].argmax(-1)  # the last of several: all others lie over the skin
+    sources = {0, int(number_of[HAIR]), int(clothes), *skin} - set(numbers)
     result = np.where(is_known, top, nearest_of(sources, now)).astype(np.uint8)
-    bare = (result == SKIN_NUMBER) & ~head(hair, labels, is_known)
-    result = np.where(bare, nearest_of(sources - {SKIN_NUMBER}, now), result)
-    collar = (result == CLOTHES_NUMBER) & ~is_known & ~hull(now == CLOTHES_NUMBER)
+    bare = np.isin(result, list(skin)) & ~head(hair, labels, is_known)
+    result = np.where(bare, nearest_of(sources - skin, now), result)
+    collar = (result == clothes) & ~is_known & ~hull(now == clothes)
     return np.where(collar, 0, result).astype(np.uint8)
 
 
@@ -135,7 +150,7 @@ def head(hair: np.ndarray, labels: np.ndarray, is_known: np.ndarray) -> np.ndarr
     """Where a face can show skin once its hair is another's, (S, S) bool: inside the convex outline of face and ears,
     and of the neck too where the masks know of skin; and on the skull above the eyes, but not above hair."""
     face, middle = np.isin(labels, FACE), eyes_center(labels)
-    outline = np.where(is_known, hull(face | np.isin(labels, NECK)), hull(face))
+    outline = np.where(is_known, hull(face | (labels == NECK)), hull(face))
     if middle is None:
         return outline
     rows, columns = np.nonzero(face)

@@ -1,16 +1,25 @@
 """What of a photograph an edit changes, how softly, and in which colours. Arrays only; editing.py has the edits.
 
-S is the working size. A map of regions is (S, S) uint8: 0 background, 1..7 the region that each pixel shows.
+S is the working size, R the number of regions: 7, or the 18 parts. A map of regions is (S, S) uint8: 0 background, 1..R
+the region that each pixel shows.
 """
 
 import cv2
 import numpy as np
 
 from facegan.editor import oklab
-from facegan.regions import REGIONS
+from facegan.regions import LABEL_NUMBERS, PARTS, REGIONS, TABLES
 
-FEATURES = [1 + list(REGIONS).index(region) for region in ("eyes", "mouth", "nose")]
-"""Regions that are one drawing: an opened mouth is more than its new border."""
+
+def is_feature(feature: str, count: int) -> np.ndarray:
+    """Number of a region -> whether it belongs to a region of the seven, (count + 1,) bool."""
+    labels = [1 + PARTS.index(part) for part in REGIONS[feature]]
+    return np.isin(np.arange(count + 1), LABEL_NUMBERS[count][labels])
+
+
+FEATURES = {count: [is_feature(name, count) for name in ("eyes", "mouth", "nose")] for count in TABLES}
+"""Number of regions -> those of them that are one drawing, as lips and teeth are: an opened mouth is more than its new
+border."""
 WHOLE = 0.25
 """A feature is painted anew within (share / WHOLE)^2 * its length of a change, where share is the changed part of its
 area: all of it from a quarter on, next to nothing for a dab."""
@@ -21,18 +30,18 @@ CELLS = 32
 # --- which pixels -----------------------------------------------------------------------------------------------------
 
 
-def repaint_weights(own: np.ndarray, new: np.ndarray) -> np.ndarray:
+def repaint_weights(own: np.ndarray, new: np.ndarray, count: int = len(REGIONS)) -> np.ndarray:
     """How much of each pixel is painted anew when a map of regions `own` becomes `new`, (S, S) float32 in 0..1: see
-    `core` and `fade`."""
-    return fade(core(own, new), len(own) // 32)
+    `core` and `fade`. count: R."""
+    return fade(core(own, new, count), len(own) // 32)
 
 
-def core(own: np.ndarray, new: np.ndarray) -> np.ndarray:
+def core(own: np.ndarray, new: np.ndarray, count: int = len(REGIONS)) -> np.ndarray:
     """The pixels that are painted anew as a whole, (S, S) bool: those that show another region now, and of eyes, mouth
     and nose as much around as WHOLE says."""
     where = own != new
-    for number in FEATURES:
-        feature = (own == number) | (new == number)
+    for belongs in FEATURES[count]:
+        feature = belongs[own] | belongs[new]
         box = bounding_box(feature)
         change = where[box] & feature[box]
         if change.any():
@@ -75,7 +84,7 @@ def recolor_weights(own: np.ndarray, new: np.ndarray, numbers: np.ndarray) -> di
 
 def recolor(photo: np.ndarray, weights: dict[int, np.ndarray], means: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """A photograph (S, S, 3) uint8 -> (S, S, 3) float32 in 0..255, in which regions, by their numbers, have the colours
-    of their means shifted to their targets, (7, 3) each in 0..255, by weights (S, S) in 0..1: the photograph's own
+    of their means shifted to their targets, (R, 3) each in 0..255, by weights (S, S) in 0..1: the photograph's own
     light and strands in another colour."""
     result = photo.astype(np.float32)
     for number, share in weights.items():

@@ -1,7 +1,7 @@
 """An edit as a small file: what the page sends to the server, and by what another machine knows that it would paint
 the same of it.
 
-format      1; 2 where styles are borrowed, which earlier versions of this project do not know
+format      1; 2 where styles are borrowed, 3 of a run on the 18 parts, which earlier versions here do not know
 run         script, name and step, for a person; weights, their checksum, which decides
 size        working size S
 checksums   number of a face of the data folder -> of its photograph, masks and map
@@ -25,9 +25,9 @@ from facegan import files, prepared
 from facegan.editor import editing, wire
 from facegan.editor.editing import Edit, Face, FaceMap
 from facegan.errors import BadInput, brief
-from facegan.regions import REGIONS
+from facegan.regions import PARTS, REGIONS, TABLES
 
-FORMATS = (1, 2)
+FORMATS = (1, 2, 3)
 MAX_BYTES = 3_000_000
 """Bytes of an edit: a grid of 512 x 512 in which no pixel is like its neighbour takes 1.1 MB."""
 AGAIN = "download the edit again from the page, or bring the file back as it was."
@@ -47,11 +47,11 @@ def is_color_or_none(value: object) -> bool:
 
 
 def are_colors(value: object) -> bool:
-    return isinstance(value, list) and len(value) == len(REGIONS) and all(map(is_color_or_none, value))
+    return isinstance(value, list) and len(value) in TABLES and all(map(is_color_or_none, value))
 
 
 def are_styles(value: object) -> bool:
-    return isinstance(value, dict) and all(region in REGIONS and is_style(x) for region, x in value.items())
+    return isinstance(value, dict) and all(region in (*REGIONS, *PARTS) and is_style(x) for region, x in value.items())
 
 
 def is_style(value: object) -> bool:
@@ -92,7 +92,8 @@ class Place(NamedTuple):
 def text_of(message: dict, sources: dict[str, Face | FaceMap], place: Place) -> str:
     """The file of a page's edit; sources: of each of its names()."""
     edit = edit_of(message)
-    about = {"format": 2 if "styles" in edit else 1, "run": place.run, "size": place.size}
+    form = 3 if len(edit["colors"]) == len(PARTS) else 2 if "styles" in edit else 1
+    about = {"format": form, "run": place.run, "size": place.size}
     about["checksums"] = {name: checksum(place.data, name) for name in names(message) if name.isdigit()}
     if any(isinstance(source, Face) and source.original for source in sources.values()):
         about["parser"] = parser_checksum(place.parser)
@@ -139,12 +140,12 @@ def parse(text: str, name: Path | str) -> dict:
     record = files.parse_json(text, name, AGAIN, {"format": int})
     if record["format"] not in FORMATS:
         raise BadInput(
-            f"{name} is of format {brief(record['format'])}, here 1 and 2 are read: open it with the version of this "
-            "project that wrote it."
+            f"{name} is of format {brief(record['format'])}, here 1, 2 and 3 are read: open it with the version of "
+            "this project that wrote it."
         )
     reason = files.fault(record, FILE)
     try:
-        reason or wire.unpack(record["grid"], record["size"])
+        reason or wire.unpack(record["grid"], record["size"], len(record["colors"]))
     except ValueError as error:
         reason = f"grid: {brief(error)}"
     if reason:
@@ -188,8 +189,8 @@ def read_edit(message: dict, sources: dict[str, Face | FaceMap], size: int) -> E
     edit = editing.begin(face_of(sources[message["face"]]))
     if message["map"] is not None:
         edit = replace(edit, map=map_of(sources[message["map"]]))
-    edit = replace(edit, grid=wire.unpack(message["grid"], size))
-    for region, color in zip(REGIONS, message["colors"], strict=True):
+    edit = replace(edit, grid=wire.unpack(message["grid"], size, edit.face.map.count))
+    for region, color in zip(edit.names[1:], message["colors"], strict=True):
         if color is not None:
             edit = editing.recolor(edit, region, editing.parse_color(color))
     if message["identity"] is not None:

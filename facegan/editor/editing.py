@@ -11,7 +11,7 @@
 
 Every function returns a new edit and leaves the old one as it was. A painter is any function edit -> picture
 (S, S, 3) in 0..1: edit.py makes one of a trained run, and editing.inputs(edit) is what a model written by export.py
-takes. S is the working size. No TensorFlow.
+takes. S is the working size, R the number of regions: 7, or the 18 parts of a run on these. No TensorFlow.
 """
 
 import re
@@ -26,26 +26,33 @@ from facegan import labelmaps, prepared, regions
 from facegan.editor import borrowing, compositing, oklab, parts, shaping
 from facegan.editor.compositing import fill_gaps, grow
 from facegan.errors import BadInput, brief
-from facegan.regions import LABEL_REGION, REGIONS
+from facegan.regions import LABEL_NUMBERS, LABEL_REGION, PARTS, REGIONS, TABLES
 
 NAMES = ("background", *REGIONS)
-"""Number of a region in a grid -> its name."""
+"""Number of a region in a grid -> its name, of seven regions; Edit.names has those of a face."""
 UNPAINTED, OWN = 255, 254
 """In a grid: as the map under it has it; as the photograph's own map has it, which is what an eraser leaves."""
 
 BENEATH = ("background", "skin", "clothes")
 """What shows where a region was before another face's took its place."""
-
-SKIN, NOSE = list(REGIONS).index("skin"), list(REGIONS).index("nose")
-
-ONE_HOT = np.eye(len(NAMES), dtype=np.uint8)[:, 1:]  # number of a region -> its seven masks
+IS_BENEATH = np.isin(LABEL_REGION, [NAMES.index(name) for name in BENEATH])  # label id -> whether it is of these
 
 
 class FaceMap(NamedTuple):
-    """A map: masks (S, S, 7) uint8 of 0/1, which may overlap; labels (S, S) uint8, CelebAMask-HQ ids 0..18."""
+    """A map: masks (S, S, R) uint8 of 0/1, which may overlap; labels (S, S) uint8, CelebAMask-HQ ids 0..18."""
 
     masks: np.ndarray
     labels: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """R."""
+        return self.masks.shape[-1]
+
+    @property
+    def regions(self) -> np.ndarray:
+        """The region that each pixel shows, (S, S) uint8: 0 background, 1..R."""
+        return LABEL_NUMBERS[self.count][self.labels]
 
 
 class Original(NamedTuple):
@@ -59,7 +66,7 @@ class Original(NamedTuple):
 
 @dataclass(frozen=True, eq=False)  # equal to itself alone, so that what is computed of a face can be kept by it
 class Face:
-    """A prepared face: image (S, S, 3) uint8; its map; colors (7, 3) float32 in 0..255; face_id (128,) float32; the
+    """A prepared face: image (S, S, 3) uint8; its map; colors (R, 3) float32 in 0..255; face_id (128,) float32; the
     photograph that it was cut from, where that is known."""
 
     image: np.ndarray
@@ -70,8 +77,8 @@ class Face:
 
     @cached_property
     def regions(self) -> np.ndarray:
-        """The region that each pixel shows, (S, S) uint8, numbers of NAMES."""
-        return LABEL_REGION[self.map.labels]
+        """The region that each pixel shows, (S, S) uint8: 0 background, 1..R."""
+        return self.map.regions
 
     @cached_property
     def area(self) -> np.ndarray:
@@ -95,35 +102,42 @@ class Edit:
     map: FaceMap
     """the map under what was painted: the face's own, or a borrowed one"""
     grid: np.ndarray
-    """what was painted, (S, S) uint8: 0 background, 1..7 a region (NAMES), UNPAINTED or OWN"""
+    """what was painted, (S, S) uint8: 0 background, 1..R a region (names), UNPAINTED or OWN"""
     colors: np.ndarray
-    """(7, 3) float32 in 0..255"""
+    """(R, 3) float32 in 0..255"""
     face_id: np.ndarray
     """(128,) float32"""
     styles: dict[str, Style] = field(default_factory=dict)
     """by the names of the regions that have another face's"""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Number of a region in the grid -> its name: the seven regions or the 18 parts, after the background."""
+        return ("background", *TABLES[self.face.map.count])
+
     @cached_property
     def nose_follows(self) -> bool:
         """Whether the nose, which is skin to everybody but the dataset, takes the skin's colour and style: it has
         neither of its own."""
-        has_own = "nose" in self.styles or (self.colors[NOSE] != self.face.colors[NOSE]).any()
-        return not has_own and bool(self.face.map.masks[..., NOSE].any())
+        nose = self.names.index("nose") - 1
+        has_own = "nose" in self.styles or (self.colors[nose] != self.face.colors[nose]).any()
+        return not has_own and bool(self.face.map.masks[..., nose].any())
 
     @cached_property
     def new_colors(self) -> np.ndarray:
         """colors, where the nose follows the skin shifted as that is."""
-        if not self.nose_follows or (self.colors[SKIN] == self.face.colors[SKIN]).all():
+        skin, nose = (self.names.index(name) - 1 for name in ("skin", "nose"))
+        if not self.nose_follows or (self.colors[skin] == self.face.colors[skin]).all():
             return self.colors
         colors = self.colors.copy()
-        colors[NOSE] = oklab.shift(colors[[NOSE]], self.face.colors[SKIN], colors[SKIN])[0]
+        colors[nose] = oklab.shift(colors[[nose]], self.face.colors[skin], colors[skin])[0]
         return colors
 
     @cached_property
     def new_styles(self) -> dict[str, Style]:
         """styles, where the nose follows the skin with that of the same face's nose."""
         style = self.styles.get("skin")
-        follows = style and self.nose_follows and style.face.map.masks[..., NOSE].any()
+        follows = style and self.nose_follows and style.face.map.masks[..., self.names.index("nose") - 1].any()
         return {**self.styles, "nose": style} if follows else self.styles
 
     @cached_property
@@ -137,12 +151,12 @@ class Edit:
 
     @cached_property
     def masks(self) -> np.ndarray:
-        """The seven masks, (S, S, 7) uint8: as prepared where nothing was painted, exactly the painted region where
+        """The masks, (S, S, R) uint8: as prepared where nothing was painted, exactly the painted region where
         something was. The rim of a region that was painted over goes with it: prepared masks reach a pixel beyond what
         the label map shows, and would leave a ring of dots."""
-        strokes, before, now = self.grid < OWN, LABEL_REGION[self.under.labels], self.regions
+        strokes, before, now = self.grid < OWN, self.under.regions, self.regions
         masks = self.under.masks.copy()
-        masks[strokes] = ONE_HOT[self.grid[strokes]]
+        masks[strokes] = np.eye(len(self.names), dtype=np.uint8)[self.grid[strokes], 1:]
         for number in np.unique(before[strokes & (before != now)]):
             if number:
                 lost = grow(strokes & (before == number) & (now != number), 1)
@@ -152,8 +166,8 @@ class Edit:
 
     @cached_property
     def regions(self) -> np.ndarray:
-        """The region that each pixel shows, (S, S) uint8, numbers of NAMES."""
-        return np.where(self.grid < OWN, self.grid, LABEL_REGION[self.under.labels])
+        """The region that each pixel shows, (S, S) uint8: 0 background, 1..R."""
+        return np.where(self.grid < OWN, self.grid, self.under.regions)
 
     @cached_property
     def area(self) -> np.ndarray:
@@ -162,7 +176,7 @@ class Edit:
 
 
 def union(masks: np.ndarray) -> np.ndarray:
-    """Masks (S, S, 7) of 0/1 -> the pixels that any of them has, (S, S) bool; five times as fast as any(-1)."""
+    """Masks (S, S, R) of 0/1 -> the pixels that any of them has, (S, S) bool; five times as fast as any(-1)."""
     return reduce(np.bitwise_or, np.moveaxis(masks, -1, 0)) > 0
 
 
@@ -185,7 +199,7 @@ def face_numbers(data: Path) -> list[int]:
 def read_face(data: Path, k: int) -> Face:
     """Face k of a prepared folder. Raises BadInput when it is missing, damaged or of another format."""
     s = prepared.describe(data)["size"]
-    n = len(REGIONS)
+    n = prepared.region_count(data)
     image, masks, colors, labels = prepared.read_npz(
         data / "samples" / f"{k}.npz", Image=(s, s, 3), Masks=(s, s, n), Colors=(n, 3), Labels=(s, s)
     )
@@ -193,11 +207,14 @@ def read_face(data: Path, k: int) -> Face:
     return Face(image, FaceMap(masks, labels), colors, face_id)
 
 
-def map_from_labels(labels: np.ndarray, size: int, exclusive: bool = False) -> FaceMap:
-    """Label ids on the 512 grid, (512, 512) uint8, as a map at the working size, as g_simple_mask.py makes it;
-    exclusive: with --regions exclusive. Raises BadInput for an unknown id."""
-    bits, small = regions.bits_from_labels(labels), regions.shrink_labels(labels, size)
-    return FaceMap(regions.masks_from_labels(small) if exclusive else regions.masks_from_bits(bits, size), small)
+def map_from_labels(labels: np.ndarray, size: int, kind: str = "overlapping") -> FaceMap:
+    """Label ids on the 512 grid, (512, 512) uint8, as a map at the working size, as g_simple_mask.py makes it; kind: of
+    regions, its --regions. Raises BadInput for an unknown id."""
+    bits = regions.bits_from_labels(labels, prepared.REGION_COUNTS[kind])
+    small = regions.shrink_labels(labels, size)
+    return FaceMap(
+        regions.masks_from_labels(small) if kind == "exclusive" else regions.masks_from_bits(bits, size), small
+    )
 
 
 # --- edits ------------------------------------------------------------------------------------------------------------
@@ -211,7 +228,7 @@ def begin(face: Face) -> Edit:
 def paint(edit: Edit, where: np.ndarray, region: str) -> Edit:
     """where (S, S) bool becomes a region, or "background". A pixel that shows it already stays as it is: a region that
     is painted over itself is no edit."""
-    number = np.uint8(NAMES.index(region))
+    number = np.uint8(edit.names.index(region))
     return replace(edit, grid=np.where(where & (edit.regions != number), number, edit.grid))
 
 
@@ -222,21 +239,22 @@ def erase(edit: Edit, where: np.ndarray) -> Edit:
 
 def recolor(edit: Edit, region: str, color: np.ndarray) -> Edit:
     """Give a region another colour, (3,) RGB in 0..255."""
+    check_region(edit, region)
     colors = edit.colors.copy()
-    colors[list(REGIONS).index(region)] = color
+    colors[edit.names.index(region) - 1] = color
     return replace(edit, colors=colors)
 
 
 def borrow(edit: Edit, other: Face, what: str) -> Edit:
     """Borrow from another face: a region by its name, "map", "colors" or "identity". Raises BadInput for others; styles
     are borrowed with borrow_style()."""
-    if what in REGIONS:
+    if what in edit.names[1:]:
         return borrow_region(edit, other.map, what)
     if what == "map":
         return borrow_map(edit, other.map)
     if what in ("colors", "identity"):
         return (borrow_colors if what == "colors" else borrow_identity)(edit, other)
-    raise BadInput(f"cannot borrow {brief(what)!r}: there are {', '.join(REGIONS)}, map, colors and identity.")
+    raise BadInput(f"cannot borrow {brief(what)!r}: there are {', '.join(edit.names[1:])}, map, colors and identity.")
 
 
 def borrow_map(edit: Edit, other: FaceMap) -> Edit:
@@ -248,8 +266,8 @@ def borrow_region(edit: Edit, other: FaceMap, region: str) -> Edit:
     """One region of another map, moved and scaled to this face, without slits between it and the head: see
     borrowing.place(). Where the old one was and the new one is not, what lies beneath shows: borrowing.beneath(). What
     was painted of the region goes, and what earlier borrowing left where it was."""
-    number = NAMES.index(region)
-    is_rest = (LABEL_REGION[edit.under.labels] == number) & np.isin(edit.grid, [NAMES.index(x) for x in BENEATH])
+    number, rest = edit.names.index(region), LABEL_NUMBERS[edit.face.map.count][IS_BENEATH]
+    is_rest = (edit.under.regions == number) & np.isin(edit.grid, rest)
     edit = replace(edit, grid=np.where(is_rest | (edit.grid == number), np.uint8(UNPAINTED), edit.grid))
     return show(edit, borrowing.place(number, other.labels, edit.masks, labels(edit)))
 
@@ -295,7 +313,7 @@ def borrow_style(edit: Edit, other: Face, region: str, strength: float = 1.0) ->
     """Another face's style of a region: colour, texture and light, but not the shape; strength in 0..1. Raises BadInput
     where either of the two shows nothing of the region."""
     edited = set_style(edit, other, region, strength)
-    if not (edit.regions == NAMES.index(region)).any():
+    if not (edit.regions == edit.names.index(region)).any():
         raise BadInput(f"this map shows no {region}: paint or borrow some first.")
     return edited
 
@@ -303,14 +321,21 @@ def borrow_style(edit: Edit, other: Face, region: str, strength: float = 1.0) ->
 def set_style(edit: Edit, other: Face, region: str, strength: float) -> Edit:
     """borrow_style(), also while the edited map shows nothing of the region."""
     check_style(region, strength)
-    if not other.map.masks[..., list(REGIONS).index(region)].any():
+    check_region(edit, region)
+    if not other.map.masks[..., edit.names.index(region) - 1].any():
         raise BadInput(f"the other face has no {region} to borrow the style of: take another face or region.")
     return replace(edit, styles={**edit.styles, region: Style(other, strength)})
 
 
+def check_region(edit: Edit, region: str) -> None:
+    """Raise BadInput for a region that faces here do not have."""
+    if region not in edit.names[1:]:
+        raise BadInput(f"there is no {brief(region)!r} here: the regions are {', '.join(edit.names[1:])}.")
+
+
 def check_style(region: str, strength: float) -> None:
-    """Raise BadInput for a style that no face has."""
-    if region not in REGIONS:
+    """Raise BadInput for a style that no face has, of regions or of parts."""
+    if region not in (*REGIONS, *PARTS):
         raise BadInput(f"no style of {brief(region)!r}: the regions are {', '.join(REGIONS)}.")
     if not 0 <= strength <= 1:
         raise BadInput(f"the strength of a style goes from 0 to 1, not {brief(strength)}.")
@@ -332,12 +357,12 @@ def color_text(color: np.ndarray) -> str:
 
 
 def inputs(edit: Edit) -> dict[str, np.ndarray]:
-    """A generator's inputs, of one face, as export.py's models take them: masks (1, S, S, 7), colors (1, 7, 3) and
-    photo (1, S, S, 3) in 0..1, face_id (1, 128), float32; and strengths (1, 8) of style_codes.mixing(). A model of few
-    inputs takes those it has."""
-    colors, strengths = edit.new_colors.copy(), np.zeros(len(REGIONS) + 1)
+    """A generator's inputs, of one face, as export.py's models take them: masks (1, S, S, R), colors (1, R, 3) and
+    photo (1, S, S, 3) in 0..1, face_id (1, 128), float32; and strengths (1, R + 1) of style_codes.mixing(). A model of
+    few inputs takes those it has."""
+    colors, strengths = edit.new_colors.copy(), np.zeros(len(edit.names))
     for region, style in edit.new_styles.items():
-        i = list(REGIONS).index(region)
+        i = edit.names.index(region) - 1
         strengths[i] = style.strength
         if (colors[i] == edit.face.colors[i]).all():  # a colour that was chosen stays
             share = style.strength if edit.face.map.masks[..., i].any() else 1  # else there is no own one to mix
@@ -359,13 +384,14 @@ def paint_weights(edit: Edit) -> np.ndarray:
     has_own_map = np.array_equal(edit.under.labels, edit.face.map.labels)
     if not has_own_map or not np.array_equal(edit.face_id, edit.face.face_id):  # old shadows would be bruises there
         return edit.area.astype(np.float32)
-    weights = compositing.repaint_weights(edit.face.regions, edit.regions)
+    weights = compositing.repaint_weights(edit.face.regions, edit.regions, edit.face.map.count)
     return np.maximum(weights, compositing.fade(is_styled(edit), 1)) * edit.area
 
 
 def is_styled(edit: Edit) -> np.ndarray:
     """Which pixels show a region with another style, (S, S) bool."""
-    return np.isin(edit.regions, [NAMES.index(region) for region, style in edit.new_styles.items() if style.strength])
+    numbers = [edit.names.index(region) for region, style in edit.new_styles.items() if style.strength]
+    return np.isin(edit.regions, numbers)
 
 
 def recolor_weights(edit: Edit) -> dict[int, np.ndarray]:
@@ -438,7 +464,9 @@ def composite(edit: Edit, generated: np.ndarray, keep: bool = True) -> np.ndarra
 def labels(edit: Edit) -> np.ndarray:
     """The edited map in CelebAMask-HQ ids, (S, S) uint8. An unpainted pixel keeps its part; a painted one gets the
     nearest part of its region in the map under it, else the region's first; of eyes, brows and ears the person's own
-    side, also when the map has only one of the two."""
+    side, also when the map has only one of the two. Of a map of parts it is what was painted."""
+    if edit.face.map.count == len(PARTS):
+        return edit.regions
     under, result = edit.under.labels, edit.under.labels.copy()
     for number in np.unique(edit.grid[edit.grid < OWN]):
         strokes = edit.grid == number

@@ -1,9 +1,10 @@
 """How a map changes shape: a region or part moved, scaled, turned, mirrored; mouth, eyes and hair by an amount. Arrays
 only.
 
-S is the working size. Every function takes a face's masks (S, S, 7) uint8 of 0/1 and its labels (S, S) uint8,
-CelebAMask-HQ ids 0..18, and returns the new map of regions, (S, S) uint8: 0 background, 1..7 the region that each pixel
-shows. What a shape leaves shows what borrowing.beneath() says. All raise BadInput for a face that lacks the part.
+S is the working size, R the number of regions: 7, or the 18 parts. Every function takes a face's masks (S, S, R) uint8
+of 0/1 and its labels (S, S) uint8, CelebAMask-HQ ids 0..18, and returns the new map of regions, (S, S) uint8: 0
+background, 1..R the region that each pixel shows. What a shape leaves shows what borrowing.beneath() says. All raise
+BadInput for a face that lacks the part.
 """
 
 import math
@@ -11,10 +12,10 @@ import math
 import numpy as np
 
 from facegan.editor import borrowing
-from facegan.editor.borrowing import BROWS, EYES, FACE, HAIR, HAIR_NUMBER, MOUTH, SKIN_NUMBER, ids, slits
-from facegan.editor.compositing import bounding_box
+from facegan.editor.borrowing import BROWS, EYES, FACE, HAIR, MOUTH, SKIN, ids, own_brows, slits
+from facegan.editor.compositing import bounding_box, nearest
 from facegan.errors import BadInput, brief
-from facegan.regions import LABEL_REGION, PARTS, REGIONS
+from facegan.regions import LABEL_NUMBERS, MIRRORED_LABEL, PARTS, REGIONS
 
 NAMES = tuple(dict.fromkeys([*REGIONS, *PARTS]))
 """What can be moved: the regions, and the parts by CelebAMask-HQ's names; hair is without brows under either name."""
@@ -65,27 +66,49 @@ def transform(
     mirror: bool = False,
 ) -> np.ndarray:
     """The map with a region or part of NAMES mirrored left to right, scaled and turned about the middle of its box, and
-    then moved. A pair, as eyes are, moves as one.
+    then moved. A pair, as eyes are, moves as one, and so does a region that a map of parts has in pieces.
 
     right, down: pixels of the working size, -S..S; scale: a factor, within SCALES; turn: degrees clockwise, -180..180.
     The shape covers what it comes to lie on, but skin leaves free what lies over it. Raises BadInput for numbers beyond
     that, and for a map without the shape.
     """
     check_transform(len(labels), name, right, down, scale, turn)
-    old, now = needed(labels, name), LABEL_REGION[labels]
-    number = now[old][0]
-    how = matrix(box(old), right, down, scale, turn, mirror)
-    if number == SKIN_NUMBER:  # it goes on under what lies over it
-        over = np.isin(labels, OVER_SKIN)
-        moved = borrowing.move(old | over, how) & ~over
-    else:
-        moved = borrowing.move(old, how)
-    region = moved | (now == number) & ~old
+    number_of = LABEL_NUMBERS[masks.shape[-1]]
+    old, now = needed(labels, name), number_of[labels]
+    how, numbers = matrix(box(old), right, down, scale, turn, mirror), np.unique(now[old]).tolist()
+    moved, shows = moved_pieces(old, now, labels, how, number_of[SKIN])
+    if mirror and len(numbers) > 1:  # of several parts: left and right ones change places
+        shows[moved] = MIRRORED_LABEL[shows[moved]]
+    region = moved | np.isin(now, numbers) & ~old
     hair = moved if name == "hair" else labels == HAIR
-    result = borrowing.relaid(number, region, hair, masks, labels)
-    opened = (result == 0) & (now == number)
-    result[opened & slits(region, (result > 0) & ~region, len(labels) // 16)] = number
+    result = borrowing.relaid(numbers, shows, region, hair, masks, labels)
+    opened = (result == 0) & np.isin(now, numbers)
+    opened &= slits(region, (result > 0) & ~region, len(labels) // 16)
+    result[opened] = nearest(shows, region)[opened]
     return result
+
+
+def moved_pieces(
+    old: np.ndarray, now: np.ndarray, labels: np.ndarray, how: np.ndarray, skin: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A shape `old`, (S, S) bool, of a map of regions, moved as a matrix says: where it is then, (S, S) bool, and the
+    map with it there, (S, S) uint8. skin: its number."""
+    moved, shows = np.zeros(old.shape, bool), now.copy()
+    numbers = np.unique(now[old])
+    for number in numbers:
+        piece = old & (now == number)
+        if number == skin:  # it goes on under what lies over it
+            over = np.isin(labels, OVER_SKIN)
+            there = borrowing.move(piece | over, how) & ~over
+        else:
+            there = borrowing.move(piece, how)
+        moved |= there
+        shows[there] = number
+    if len(numbers) > 1:  # a pixel between two pieces may be half of neither
+        seam = borrowing.move(old, how) & ~moved
+        shows[seam] = nearest(shows, moved)[seam]
+        moved |= seam
+    return moved, shows
 
 
 def check_transform(
@@ -136,9 +159,23 @@ def open_mouth(masks: np.ndarray, labels: np.ndarray, amount: float) -> np.ndarr
         drop = amount * min((right - left) / 2, room) * np.sqrt(1 - across**2)
     else:
         drop = amount * (1 - CLOSED_MOUTH) * (bottom - top)
-    region = between(top, bottom + np.rint(drop), mouth)
-    number = LABEL_REGION[MOUTH[0]]
-    return borrowing.relaid(number, region, labels == HAIR, masks, labels)
+    drop = np.rint(drop).astype(int)
+    region = between(top, bottom + drop, mouth)
+    numbers = LABEL_NUMBERS[masks.shape[-1]][MOUTH]
+    shows = opened_lips(labels, bottom, drop) if numbers[0] != numbers[1] else numbers[0]
+    return borrowing.relaid(numbers.tolist(), shows, region, labels == HAIR, masks, labels)
+
+
+def opened_lips(labels: np.ndarray, bottom: np.ndarray, drop: np.ndarray) -> np.ndarray:
+    """Which parts a mouth shows once its lower lip has moved down by `drop` pixels, up where that is negative, (S, S)
+    uint8: between the lips, the inside. bottom, drop: of each column, (S,) int."""
+    inside, _, lower = MOUTH
+    rows = np.arange(len(labels))[:, None]
+    start = np.where((labels == lower).any(0), (labels == lower).argmax(0), bottom)  # of the lower lip
+    sources = np.clip(np.where(rows >= start + drop, rows - drop, rows), 0, len(rows) - 1)
+    shows = np.take_along_axis(labels, sources, 0)
+    is_between = (rows >= start) & (rows < start + drop)
+    return np.where(is_between | ~np.isin(shows, MOUTH), inside, shows).astype(np.uint8)
 
 
 def close_eyes(masks: np.ndarray, labels: np.ndarray, amount: float) -> np.ndarray:
@@ -146,14 +183,17 @@ def close_eyes(masks: np.ndarray, labels: np.ndarray, amount: float) -> np.ndarr
     least a pixel; -1: up by half of its height, but not over the brows."""
     check_amount("close eyes", amount)
     needed(labels, "eyes")
-    region = np.zeros(labels.shape, bool)
+    number_of = LABEL_NUMBERS[masks.shape[-1]]
+    region, shows = np.zeros(labels.shape, bool), number_of[labels]
     for part in EYES:
         eye = np.isin(labels, part)
         top, bottom = edges_of_columns(eye)
         height = (bottom - top) * (1 - amount * (1 - CLOSED_EYE if amount > 0 else 1 / 2))
-        region |= between(bottom - np.maximum(np.rint(height), 1), bottom, eye)
-    number = LABEL_REGION[EYES[0][0]]
-    return borrowing.relaid(number, region & ~np.isin(labels, BROWS), labels == HAIR, masks, labels)
+        lid = between(bottom - np.maximum(np.rint(height), 1), bottom, eye)
+        region |= lid
+        shows[lid] = number_of[part[0]]
+    numbers = number_of[[*EYES[0], *EYES[1]]].tolist()
+    return borrowing.relaid(numbers, shows, region & ~np.isin(labels, BROWS), labels == HAIR, masks, labels)
 
 
 def edges_of_columns(where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -182,8 +222,9 @@ def lengthen_hair(masks: np.ndarray, labels: np.ndarray, amount: float) -> np.nd
         level = (crown + end) / 2 if eyes is None else eyes.imag
         new = hair.copy()
         new[round(end + amount * max(0, end - level)) :] = False
-    region = new | np.isin(labels, BROWS)
-    return borrowing.relaid(HAIR_NUMBER, region, new, masks, labels)
+    number_of = LABEL_NUMBERS[masks.shape[-1]]
+    number = int(number_of[HAIR])
+    return borrowing.relaid([number], number, new | own_brows(number_of, labels), new, masks, labels)
 
 
 def fallen(hair: np.ndarray, labels: np.ndarray, pixels: int, middle: float, inner: float) -> np.ndarray:

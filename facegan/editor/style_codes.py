@@ -1,6 +1,7 @@
 """The style codes of a generator of pix2pix_rec.py --condition pair: those of a photograph, and those of two mixed.
 
-S is the working size; a face has eight codes of N numbers, of the seven regions and the background.
+S is the working size; a face has R + 1 codes of N numbers, of its regions (7, or 18 parts) and the background. Shapes
+are those of seven.
 """
 
 import weakref
@@ -12,7 +13,6 @@ from keras import layers, ops
 from facegan.editor import editing
 from facegan.editor.editing import Edit, Face
 from facegan.errors import BadInput
-from facegan.regions import REGIONS
 
 
 def has_codes(generator: keras.Model) -> bool:
@@ -62,7 +62,7 @@ class Inputs:
         if self.encoder is not None:
             styles = np.zeros((1, *self.encoder.output.shape[1:]), np.float32)
             for region, style in edit.new_styles.items():
-                i = list(REGIONS).index(region)
+                i = edit.names.index(region) - 1
                 styles[0, i] = self.codes_of(style.face)[i]
             inputs["styles"] = styles
         return inputs

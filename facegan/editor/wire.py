@@ -6,10 +6,10 @@ import numpy as np
 
 from facegan import pictures
 from facegan.editor import editing
+from facegan.regions import REGIONS
 
 RUN = np.dtype([("value", "u1"), ("length", "<u2")])
 """Equal values of a grid, one after another."""
-GRID_VALUES = (*range(len(editing.NAMES)), editing.OWN, editing.UNPAINTED)
 
 
 def pack(grid: np.ndarray) -> str:
@@ -22,12 +22,12 @@ def pack(grid: np.ndarray) -> str:
     return base64.b64encode(runs.tobytes()).decode()
 
 
-def unpack(text: str, size: int) -> np.ndarray:
-    """pack() back. Raises ValueError when it is no grid of this size with the values an edit has."""
+def unpack(text: str, size: int, count: int = len(REGIONS)) -> np.ndarray:
+    """pack() back. Raises ValueError when it is no grid of this size with the values an edit of `count` regions has."""
     runs = np.frombuffer(base64.b64decode(text, validate=True), RUN)
     if runs["length"].sum(dtype=np.int64) != size * size:
         raise ValueError("not a grid of this size")
-    if not np.isin(runs["value"], GRID_VALUES).all():
+    if not np.isin(runs["value"], [*range(count + 1), editing.OWN, editing.UNPAINTED]).all():
         raise ValueError("unknown region")
     return np.repeat(runs["value"], runs["length"]).reshape(size, size)
 

@@ -10,7 +10,7 @@ import numpy as np
 from facegan.editor import editing, shaping
 from facegan.editor.editing import Edit, Face
 from facegan.errors import BadInput, brief
-from facegan.regions import REGIONS
+from facegan.regions import PARTS, REGIONS
 
 
 class Loan(NamedTuple):
@@ -31,7 +31,7 @@ def loan(wish: str) -> Loan:
     """ "hair:57", "style:hair:57" or "style:hair:57:0.7" in its parts. BadInput says what there is, and how a style is
     written."""
     flag, what, *rest = f"--borrow {wish}", *wish.split(":")
-    if what not in (*REGIONS, "map", "colors", "identity", "style"):
+    if what not in (*REGIONS, *PARTS, "map", "colors", "identity", "style"):
         there_are = f"there are {', '.join(REGIONS)}, map, colors, identity and style:REGION."
         raise BadInput(f"{flag}: cannot borrow {brief(what)!r}: {there_are}")
     if what != "style" and len(rest) != 1:
@@ -97,8 +97,8 @@ def name_and_numbers(flag: str, wish: str, form: str, count: int) -> tuple[str, 
 
 
 def color(wish: str) -> tuple[str, np.ndarray]:
-    """The region of a --color, and its colour, (3,) in 0..255. Raises BadInput."""
+    """The region or part of a --color, and its colour, (3,) in 0..255. Raises BadInput."""
     region, _, text = wish.partition("=")
-    if region not in REGIONS:
+    if region not in (*REGIONS, *PARTS):
         raise BadInput(f"--color {wish}: write REGION=#rrggbb; the regions are {', '.join(REGIONS)}.")
     return region, editing.parse_color(text)

@@ -137,7 +137,7 @@ def edit_of(page, data: Path) -> editing.Edit:
     if doc["map"]:
         edit = editing.borrow_map(edit, editing.read_face(data, int(doc["map"])).map)
     edit = replace(edit, grid=np.array(doc["grid"], np.uint8).reshape(S, S))
-    for name, color in zip(editing.NAMES[1:], doc["colors"], strict=True):
+    for name, color in zip(edit.names[1:], doc["colors"], strict=True):
         edit = editing.recolor(edit, name, editing.parse_color(color)) if color else edit
     for name, style in doc["styles"].items():
         edit = editing.set_style(edit, editing.read_face(data, int(style["from"])), name, style["strength"])

@@ -62,7 +62,7 @@ def test_it_says_what_it_was_painted_with(answers, editor_setup):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"format": 3}, "me.json is of format 3, here 1 and 2 are read"), ({"format": "1"}, "format is '1'"),
+        ({"format": 4}, "me.json is of format 4, here 1, 2 and 3 are read"), ({"format": "1"}, "format is '1'"),
         ({"face": 8}, "face is 8"), ({"face": "../8"}, "face is '../8'"), ({"face": "08"}, "face is '08'"),
         ({"map": "own-x"}, "map is 'own-x'"), ({"identity": []}, "identity is a list"),
         ({"colors": ["red", *[None] * 6]}, "colors is a list"), ({"colors": []}, "colors is a list"),

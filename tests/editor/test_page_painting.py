@@ -20,6 +20,13 @@ from facegan.editor import editing
 from facegan.editor.editing import NAMES
 
 
+def test_the_page_says_that_a_run_on_regions_has_no_parts(page):
+    names = [text.rstrip("12345678") for text in page.locator("#palette .region").all_text_contents()]
+    assert names == [*NAMES[1:], "background"]
+    assert "seven regions" in page.locator("#palette .note").text_content()
+    assert "--parts" in page.locator("#palette .note").text_content()
+
+
 def test_paint_erase_fill_undo_and_redo(page, served, prepared_64):
     face = editing.read_face(prepared_64, FACE)
     np.testing.assert_array_equal(result(page), face.image)

@@ -8,6 +8,7 @@ import pytest
 from facegan import align
 from facegan.editor import editing, pasting
 from facegan.editor.editing import Face, FaceMap, Original
+from facegan.regions import masks_from_labels
 
 S = 64
 HEIGHT, WIDTH = 700, 900
@@ -30,7 +31,7 @@ def face_in(photo: np.ndarray, cut: align.Frame) -> Face:
     labels = np.zeros((S, S), np.uint8)
     labels[8:56, 8:56], labels[8:32, 8:56] = 1, 13  # skin, hair
     image = align.cut_out(photo, cut, S)
-    masks = editing.ONE_HOT[editing.LABEL_REGION[labels]]
+    masks = masks_from_labels(labels)
     colors = np.full((7, 3), 128, np.float32)
     corners = cut.to_photo(np.array([(0, 0), (1, 0), (0, 1)]), 1)
     return Face(image, FaceMap(masks, labels), colors, np.zeros(128, np.float32), Original(b"", corners))

@@ -10,7 +10,7 @@ export const isBroad = tool => tool === "brush" || tool === "eraser";  // others
 
 const value = () => brush.tool === "eraser" ? OWN : brush.region;
 
-export const paintName = () => brush.tool === "eraser" ? "the photo's own map" : about.names[brush.region];
+export const paintName = () => brush.tool === "eraser" ? "the photo's own map" : about.words[brush.region];
 
 export const isInside = p => p.x >= 0 && p.y >= 0 && p.x < about.size && p.y < about.size;
 

@@ -198,7 +198,7 @@ export function paintAt(p, isStraight = false, tool = brush.tool) {  // a whole 
 }
 
 function takeColor(p) {  // of the photograph, for the region that is chosen
-  const name = about.names[brush.region];
+  const name = about.words[brush.region];
   if (!brush.region) return say("The background has no colour: choose a region first.");
   if (!isInside(p)) return;
   const color = photoColor(p);

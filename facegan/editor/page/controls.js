@@ -1,6 +1,6 @@
 // The brush as the controls set it, and what the controls show of the edit.
 
-import {about} from "./about.js";
+import {about, wordOf} from "./about.js";
 import {brush} from "./brush.js";
 import {canRedo, canUndo, colorOf, doc, face, nameOf} from "./edit.js";
 import {at, say} from "./elements.js";
@@ -25,7 +25,7 @@ export function setRegion(number) {
   if (["eraser", "hand", "shape"].includes(brush.tool)) setTool("brush");
   markPressed("region", String(number));
   const isMissing = face && number && !face.has[number - 1] && !doc.colors[number - 1];
-  say("Painting " + about.names[number] + (isMissing ? ". The photo has none: choose its colour." : "."));
+  say("Painting " + about.words[number] + (isMissing ? ". The photo has none: choose its colour." : "."));
 }
 
 export function setSize(value) {
@@ -42,7 +42,7 @@ export function showEdit(picking) {  // picking: the colour input that is being 
   if (doc.identity) borrowed.push("the identity of " + nameOf(doc.identity));
   for (const [region, {from, strength}] of Object.entries(doc.styles)) {
     const share = about.missingStyles ? "which this run cannot paint" : Math.round(strength * 100) + " %";
-    borrowed.push("the style of " + region + " of " + nameOf(from) + " (" + share + ")");
+    borrowed.push("the style of " + wordOf(region) + " of " + nameOf(from) + " (" + share + ")");
   }
   at("borrowed").textContent = borrowed.length ? "Borrowed: " + borrowed.join(", ") : "";
   for (const input of document.querySelectorAll("#palette input")) {

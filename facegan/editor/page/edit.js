@@ -7,7 +7,7 @@ const MOST_UNDO = 80;
 
 export let face;         // {name, own: the regions of its map, colors, has: whether it has each region, photo}
 export let under;        // Uint8Array: the regions of the map under the paint, the face's own or a borrowed one
-export let doc;          // {face, map, grid, colors, identity, styles}: names of faces, a Uint8Array, seven colours or nulls,
+export let doc;          // {face, map, grid, colors, identity, styles}: names of faces, a Uint8Array, colours or nulls,
                          // and region -> {from: name, strength: 0..1}
 export let keep = true;  // whether the rest of the photograph stays
 export let sliders = null;  // what the shape sliders made of the map, as shaping.js has it: undo brings it along
@@ -92,7 +92,7 @@ function goBetween(from, to) {  // whether there was somewhere to go
 // --- changes ---------------------------------------------------------------------------------------------------------
 
 const blank = () => ({face: face.name, map: null, grid: new Uint8Array(about.size ** 2).fill(UNPAINTED),
-                      colors: Array(7).fill(null), identity: null, styles: {}});
+                      colors: Array(about.names.length - 1).fill(null), identity: null, styles: {}});
 
 export function openFace(newFace, kept, map) {  // kept: its edit, map: the one that this had borrowed; or null
   face = newFace;

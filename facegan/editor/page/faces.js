@@ -1,6 +1,6 @@
 // Open a face, and borrow from another.
 
-import {about} from "./about.js";
+import {about, wordOf} from "./about.js";
 import {changed, change, endStroke, takeTurn, waitFor} from "./changes.js";
 import {
   borrowColors, borrowIdentity, borrowMap, doc, isEdited, mergeGrid, nameOf, needFace, openFace, request, returnMap,
@@ -56,7 +56,7 @@ async function borrowNow(what, name) {  // what: a region's name, "whole map", "
     return;
   }
   const base = doc.grid.slice(), grid = await askRegion(request(), what, name);
-  if (isNewest()) change(what + of, () => mergeGrid(grid, base));
+  if (isNewest()) change(wordOf(what) + of, () => mergeGrid(grid, base));
 }
 
 export const borrowStyle = (region, strength, name) => waitFor(borrowStyleNow(region, strength, name));
@@ -65,13 +65,16 @@ async function borrowStyleNow(region, strength, name) {  // strength: 0..1
   needFace();
   const number = about.names.indexOf(region);
   if (!doc.grid.some((_, i) => shown(i) === number)) {
-    throw new Error("This map shows no " + region + ": paint or borrow some first.");
+    throw new Error("This map shows no " + wordOf(region) + ": paint or borrow some first.");
   }
   const isNewest = takeTurn(), other = await askFace(name);
   if (!isNewest()) return;
-  if (!other.has[number - 1]) throw new Error("There is no " + region + " in " + nameOf(name) + ": take another.");
+  if (!other.has[number - 1]) {
+    throw new Error("There is no " + wordOf(region) + " in " + nameOf(name) + ": take another.");
+  }
+  const words = "Style of " + wordOf(region) + " of " + nameOf(name);
   const share = strength < 1 ? ", at " + Math.round(strength * 100) + " %" : "";
-  change("Style of " + region + " of " + nameOf(name) + share + ".", () => setStyle(region, {from: name, strength}));
+  change(words + share + ".", () => setStyle(region, {from: name, strength}));
 }
 
 export function takeOwnMap(name, own) {  // it may have been gone, and what was painted over it goes on

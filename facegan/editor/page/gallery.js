@@ -1,6 +1,6 @@
 // The faces of the data folder, some at a time, before them one's own photographs, and what a click on one takes.
 
-import {about} from "./about.js";
+import {about, wordOf} from "./about.js";
 import {at, make, makeButton, say, tellFailure} from "./elements.js";
 import {borrow, borrowStyle, open} from "./faces.js";
 import {ask} from "./server.js";
@@ -19,7 +19,7 @@ export function listenToGallery() {
       taking = what;
       say(tellTaking());
     });
-    at("taking").append(make("label", {}, radio, what));
+    at("taking").append(make("label", {}, radio, wordOf(what)));
   }
   tellTaking();
   at("style-region").addEventListener("change", takeStyles);
@@ -32,7 +32,7 @@ export function listenToGallery() {
 }
 
 function tellTaking() {  // what a click on a face does, which stands over the faces too
-  const what = taking === STYLE ? "style of " + styleRegion() : taking;
+  const what = taking === STYLE ? "style of " + wordOf(styleRegion()) : wordOf(taking);
   const words = "A click on a face " + (taking === OPEN ? "opens it." : "borrows its " + what + ".");
   at("taking-words").textContent = words;
   return words;

@@ -1,6 +1,6 @@
 // Keys: tools and regions anywhere on the page, and painting without a pointer on the canvas.
 
-import {about} from "./about.js";
+import {about, keyOf, regionNumbers} from "./about.js";
 import {brush} from "./brush.js";
 import {addCorner, clearCorners, closeCorners, isPainting, paintAt, redoStep, undoStep} from "./changes.js";
 import {setRegion, setSize, setTool} from "./controls.js";
@@ -15,8 +15,12 @@ const KEYS = {
   v: () => setTool("shape"), l: () => setTool("lasso"), i: () => setTool("eyedropper"), m: mirror,
   "[": () => resize(-1), "]": () => resize(1), z: undoStep, Z: redoStep, s: save,
   "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5), 0: () => moveView(1, 0, 0),
+  ",": () => stepRegion(-1), ".": () => stepRegion(1),
 };
-for (let i = 1; i <= 8; i++) KEYS[i] = () => setRegion(i % 8);
+for (let i = 1; i <= 9; i++) KEYS[i] = () => {
+  const number = regionNumbers().find(number => keyOf(number) === i);
+  if (number !== undefined) setRegion(number);
+};
 
 const SHAPE_KEYS = {  // on the canvas
   "+": () => scaleShape(1.05), "=": () => scaleShape(1.05), "-": () => scaleShape(1 / 1.05),
@@ -46,6 +50,11 @@ function press(event) {
 function isWriting(target) {
   return target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName) ||
     (target.tagName === "INPUT" && !/^(range|checkbox|radio|button|file|color)$/.test(target.type));
+}
+
+function stepRegion(sign) {  // the region before or after the chosen one
+  const numbers = regionNumbers(), place = numbers.indexOf(brush.region) + sign + numbers.length;
+  setRegion(numbers[place % numbers.length]);
 }
 
 function resize(sign) {
@@ -84,7 +93,7 @@ function moveCursorBy(x, y, far) {
   const from = cursorOrMiddle(), s = about.size, clamp = value => Math.min(s - .5, Math.max(.5, value));
   setCursor({x: clamp(from.x + x * far), y: clamp(from.y + y * far)});
   const column = Math.floor(cursor.x), row = Math.floor(cursor.y);
-  say(column + ", " + row + ": " + about.names[shown(row * s + column)] + ".");
+  say(column + ", " + row + ": " + about.words[shown(row * s + column)] + ".");
   followCursor();
 }
 

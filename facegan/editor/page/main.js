@@ -36,7 +36,7 @@ async function start() {
   listenToFiles();
   listenToStyles();
   listenToGallery();
-  setRegion(4);
+  setRegion(about.names.indexOf("hair"));
   setSize(Math.max(4, about.size / 20));
   prepareStrip();
   prepareComparison();

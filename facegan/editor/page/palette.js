@@ -1,24 +1,30 @@
 // The list of regions: choose one to paint with, and its colour.
 
-import {about} from "./about.js";
+import {about, keyOf, regionNumbers} from "./about.js";
 import {change, changeWhile, endPicking} from "./changes.js";
 import {setRegion} from "./controls.js";
 import {face, setColor} from "./edit.js";
 import {at, make, makeButton} from "./elements.js";
 
 export function buildPalette() {
-  for (const number of [1, 2, 3, 4, 5, 6, 7, 0]) {
-    const controls = number ? colorControls(number - 1, about.names[number]) : [];
+  const numbers = regionNumbers();
+  for (const number of numbers) {
+    const controls = number ? colorControls(number - 1, about.words[number]) : [];
     at("palette").append(make("li", {}, regionButton(number), ...controls));
   }
+  at("palette").append(make("li", {className: "note"}, about.kind));
+  at("palette").classList.toggle("many", numbers.length > 9);
+  at("region-keys").textContent = numbers.length > 9 ? "1 ... 9" : "1 ... 7, 8";
+  const painted = numbers.length > 9 ? "one of the first parts" : "a region, background";
+  at("region-keys-hint").textContent = "paint " + painted;
 }
 
 function regionButton(number) {
-  const key = number || 8, swatch = make("span", {className: "swatch"});
+  const key = keyOf(number), swatch = make("span", {className: "swatch"});
   swatch.style.background = about.palette[number];
-  const button = makeButton({className: "region"}, swatch, about.names[number], make("kbd", {ariaHidden: "true"}, key));
+  const button = makeButton({className: "region"}, swatch, about.words[number], make("kbd", {ariaHidden: "true"}, key));
   button.dataset.region = number;
-  button.setAttribute("aria-keyshortcuts", key);
+  if (key) button.setAttribute("aria-keyshortcuts", key);
   button.addEventListener("click", () => setRegion(number));
   return button;
 }

@@ -1,6 +1,6 @@
 // The style of a region, borrowed from another face: which region's, how strongly, and the photograph's own again.
 
-import {about} from "./about.js";
+import {about, wordOf} from "./about.js";
 import {change, changeWhile, endPicking} from "./changes.js";
 import {doc, face, nameOf, setStyle} from "./edit.js";
 import {at, make} from "./elements.js";
@@ -8,13 +8,13 @@ import {at, make} from "./elements.js";
 export function listenToStyles() {
   at("style-hint").textContent = about.missingStyles && "No styles to borrow here: " + about.missingStyles;
   at("style").hidden = about.missingStyles !== "";
-  at("style-region").append(...about.names.slice(1).map(name => make("option", {}, name)));
+  at("style-region").append(...about.names.slice(1).map(value => make("option", {value}, wordOf(value))));
   at("style-region").value = "hair";
   at("style-region").addEventListener("change", () => { endPicking(); showStyle(); });
   at("style-strength").addEventListener("input", slide);
   at("style-strength").addEventListener("change", endPicking);
   at("style-back").addEventListener("click", () => {
-    change("The photo's own style of " + styleRegion() + ".", () => setStyle(styleRegion(), null));
+    change("The photo's own style of " + wordOf(styleRegion()) + ".", () => setStyle(styleRegion(), null));
   });
   addEventListener("edit", showStyle);
   showStyle();
@@ -37,6 +37,6 @@ function showStyle() {  // the slider is of the style that is borrowed, or of th
 function slide() {
   const style = borrowed(), region = styleRegion();
   if (!style) return showStyle();
-  const words = "Style of " + region + ": " + at("style-strength").value + " %.";
+  const words = "Style of " + wordOf(region) + ": " + at("style-strength").value + " %.";
   changeWhile(at("style-strength"), words, () => setStyle(region, {...style, strength: styleStrength()}));
 }
