@@ -126,7 +126,8 @@ def training_batches(args: Args, records, numbers, epoch: int, first_step: int, 
 
 
 def batches(records: pipeline.Records, numbers, flips, batch_size: int) -> tf.data.Dataset:
-    """Batches of: k (B,); image (B, S, S, 3), bits (B, S, S) uint8; colors (B, 7, 3) in 0..1; face_id (B, 128)."""
+    """Batches of: k (B,); image (B, S, S, 3) uint8; bits (B, S, S) uint8, of parts int32; colors (B, 7, 3) in 0..1;
+    face_id (B, 128). flips (N,) bool: mirror the face."""
 
     @tf.autograph.experimental.do_not_convert
     def load(k, flip):

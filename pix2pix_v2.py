@@ -139,8 +139,8 @@ def training_batches(args: Args, records, numbers, pool, epoch: int, first_step:
 
 
 def batches(records: pipeline.Records, numbers, others, flips, batch_size: int) -> tf.data.Dataset:
-    """Batches of: k, k2 (B,); image (B, S, S, 3) uint8; bits, bits2 (B, S, S) uint8; colors (B, 7, 3) in 0..1; face_id
-    (B, 128). flips (N, 2) bool: mirror the face; mirror the second map."""
+    """Batches of: k, k2 (B,); image (B, S, S, 3) uint8; bits, bits2 (B, S, S) uint8, of parts int32; colors (B, 7, 3)
+    in 0..1; face_id (B, 128). flips (N, 2) bool: mirror the face; mirror the second map."""
 
     @tf.autograph.experimental.do_not_convert
     def load(k, k2, flip):

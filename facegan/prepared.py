@@ -227,8 +227,9 @@ def kind_of_regions(about: dict) -> str:
 
 
 def region_count(data: Path) -> int:
-    """How many regions the masks of a prepared folder have, 7 or 18. Raises BadInput as describe() does."""
-    return REGION_COUNTS[kind_of_regions(describe(data))]
+    """How many regions the masks of a prepared folder have, 7 or 18; 7 without prepared.json. Raises BadInput when that
+    is damaged."""
+    return REGION_COUNTS[kind_of_regions(describe(data) if (data / "prepared.json").exists() else {})]
 
 
 def check_regions(data: Path, parts: bool) -> None:

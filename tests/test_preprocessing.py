@@ -189,6 +189,13 @@ def test_parts_keep_the_eighteen_apart_and_make_up_the_seven_regions(parts_64, p
     sentence(call(g_simple_mask, "--source", raw, "--out", parts_64, "--size", 64), "regions parts")
 
 
+def test_colour_maps_of_a_folder_without_a_record_are_of_seven_regions(prepared_64, tmp_path, call):
+    shutil.copytree(prepared_64 / "samples", tmp_path / "samples")
+    assert call(c_mask, "--data", tmp_path, "--workers", 1).status == 0
+    found = (tmp_path / "color_masks" / "3.npz").read_bytes()
+    assert found == (prepared_64 / "color_masks" / "3.npz").read_bytes()
+
+
 def test_resample_of_the_command_line(tmp_path, prepare, write_face):
     """White lines, one in eight rows, of a 512 photo: 1/8 of 255 where they are averaged, all or nothing else."""
     photo = np.zeros((512, 512, 3), np.uint8)
