@@ -352,6 +352,7 @@ def test_a_run_without_styles_paints_the_rest_of_an_edit_that_has_some(browser, 
         take(page, "style", 1)
         wait_for_words(page, "Style of hair of face 1.")
         page.keyboard.press("s")
+        wait_for_words(page, "Saved. 1 in the strip.")
         stored = page.evaluate("({...localStorage})")
         with server.serving(plain, UploadStore()) as port:
             other = Served(port, plain, served.store)
