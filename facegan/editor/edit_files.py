@@ -166,6 +166,8 @@ def check(record: dict, place: Place, name: Path | str) -> None:
             f"{name} was made with the run {in_words(record['run'])}, here it is {in_words(place.run)}, which paints "
             "another picture: start edit.py with the --run that it was made with."
         )
+    if len(record["colors"]) != prepared.region_count(place.data):  # of the same run, so no page wrote it
+        raise BadInput(f"{name} is damaged (colors: {len(record['colors'])} are not one of each region): {AGAIN}")
     for face in names(record):
         if face.isdigit() and record["checksums"].get(face, "") != (checksum(place.data, face) or None):
             raise BadInput(

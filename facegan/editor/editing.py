@@ -30,6 +30,8 @@ from facegan.regions import LABEL_NUMBERS, LABEL_REGION, PARTS, REGIONS, TABLES
 
 NAMES = ("background", *REGIONS)
 """Number of a region in a grid -> its name, of seven regions; Edit.names has those of a face."""
+REGION_WORDS = f"{', '.join(REGIONS)}; of a run on --parts {', '.join(PARTS)}"
+"""What can be named before it is known which of the two a run is on."""
 UNPAINTED, OWN = 255, 254
 """In a grid: as the map under it has it; as the photograph's own map has it, which is what an eraser leaves."""
 
@@ -336,7 +338,7 @@ def check_region(edit: Edit, region: str) -> None:
 def check_style(region: str, strength: float) -> None:
     """Raise BadInput for a style that no face has, of regions or of parts."""
     if region not in (*REGIONS, *PARTS):
-        raise BadInput(f"no style of {brief(region)!r}: the regions are {', '.join(REGIONS)}.")
+        raise BadInput(f"no style of {brief(region)!r}: the regions are {REGION_WORDS}.")
     if not 0 <= strength <= 1:
         raise BadInput(f"the strength of a style goes from 0 to 1, not {brief(strength)}.")
 

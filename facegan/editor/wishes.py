@@ -32,7 +32,7 @@ def loan(wish: str) -> Loan:
     written."""
     flag, what, *rest = f"--borrow {wish}", *wish.split(":")
     if what not in (*REGIONS, *PARTS, "map", "colors", "identity", "style"):
-        there_are = f"there are {', '.join(REGIONS)}, map, colors, identity and style:REGION."
+        there_are = f"there are {editing.REGION_WORDS}; map, colors, identity and style:REGION."
         raise BadInput(f"{flag}: cannot borrow {brief(what)!r}: {there_are}")
     if what != "style" and len(rest) != 1:
         raise BadInput(f"{flag}: write WHAT:NUMBER, as hair:57; only a style has a strength, style:hair:57:0.7.")
@@ -100,5 +100,5 @@ def color(wish: str) -> tuple[str, np.ndarray]:
     """The region or part of a --color, and its colour, (3,) in 0..255. Raises BadInput."""
     region, _, text = wish.partition("=")
     if region not in (*REGIONS, *PARTS):
-        raise BadInput(f"--color {wish}: write REGION=#rrggbb; the regions are {', '.join(REGIONS)}.")
+        raise BadInput(f"--color {wish}: write REGION=#rrggbb; the regions are {editing.REGION_WORDS}.")
     return region, editing.parse_color(text)

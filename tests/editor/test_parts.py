@@ -161,6 +161,10 @@ def test_a_file_of_an_edit_of_parts_is_of_a_format_of_its_own(face, parts_64, tm
     too_high = json.loads(text) | {"colors": [None] * 7}  # which has no region 14
     with pytest.raises(BadInput, match="grid: unknown region"):
         edit_files.parse(json.dumps(too_high), "me.json")
+    grid = wire.pack(editing.begin(face).grid)
+    too_few = edit_files.parse(json.dumps(too_high | {"grid": grid}), "me.json")
+    with pytest.raises(BadInput, match="colors: 7 are not one of each region"):
+        edit_files.check(too_few, edit_files.Place(run, S, parts_64, tmp_path), "me.json")
 
 
 def test_parts_from_the_command_line(run_on_parts, parts_64, tmp_path, call):
@@ -174,6 +178,8 @@ def test_parts_from_the_command_line(run_on_parts, parts_64, tmp_path, call):
     restored = script.restore(script.Args(run=run_on_parts.run, data=parts_64))
     np.testing.assert_array_equal(picture, editing.composite(edit, script.paint(restored, edit)))
     assert "the regions are skin, nose, eye_g" in refusal(call(script, *flags, "--color", "eyes=#aa1020"))
+    for wish in (("--color", "lips=#aa1020"), ("--borrow", "lips:1"), ("--borrow", "style:lips:1")):
+        assert "of a run on --parts skin, nose, eye_g" in refusal(call(script, *flags, *wish))
 
 
 def test_a_run_and_a_folder_of_different_kinds_are_refused(
