@@ -35,7 +35,7 @@ from keras import layers, ops
 from facegan import checkpoints, cli, files, norms, pipeline, precision, run_folder
 from facegan.errors import BadInput
 from facegan.flags import check_bounds
-from facegan.regions import TABLES, region_count
+from facegan.regions import STAND_INS, TABLES, region_count
 
 SCRIPTS = ("pix2pix.py", "pix2pix_v2.py", "pix2pix_rec.py")
 
@@ -44,7 +44,8 @@ LIMIT = 1e-3
 
 MEANINGS = {
     "masks": "1 where the region is, 0 elsewhere; regions in the order of `regions`, and they may overlap",
-    "colors": "mean colour of each region, RGB, divided by 255; 0 for an empty region",
+    "colors": "mean colour of each region, RGB, divided by 255; of an empty one that of its first stand-in "
+    "which is not (`stand-ins`), else 0",
     "face_id": "dlib's face descriptor (face_recognition_resnet_model_v1)",
     "photo": "the photograph, RGB, divided by 255",
     "picture": "the painted face, RGB, times 255 for a PNG",
@@ -261,6 +262,7 @@ def describe(run: Run, loaded: Loaded, error: float) -> dict:
         },
         "B": "any number of faces",
         "regions": {region: ", ".join(parts) for region, parts in table.items()},
+        "stand-ins": {part: ", ".join(others) for part, others in STAND_INS.items()} if run.args.parts else {},
         "trained by": {name: x for name, x in flags.items() if name != "data"},
         "step": run.step,
         "largest difference to the run": error,

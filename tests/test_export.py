@@ -172,7 +172,9 @@ def test_what_is_printed_and_noted_says_how_to_use_it(run, form, made):
 def test_a_run_on_parts_takes_the_masks_and_colours_of_a_folder_of_parts(run_on_parts, parts_64, tmp_path, call):
     outcome = call(export, "--run", run_on_parts.run, "--format", "keras", "--out", tmp_path)
     assert "takes masks (B, 64, 64, 18), colors (B, 18, 3), face_id (B, 128)\n" in outcome.out, outcome.err
-    assert list(json.loads((tmp_path / "model.keras.json").read_text())["regions"]) == list(PARTS)
+    about = json.loads((tmp_path / "model.keras.json").read_text())
+    assert list(about["regions"]) == list(PARTS)
+    assert about["stand-ins"]["l_brow"] == "r_brow, hair"  # whose colour an empty part has in the folder
     sample, face = (np.load(parts_64 / folder / f"{FACE}.npz") for folder in ("samples", "face_ids"))
     inputs = {"masks": sample["Masks"].astype("f4"), "colors": sample["Colors"] / 255, "face_id": face["face_id"]}
     model = keras.saving.load_model(tmp_path / "model.keras")
