@@ -262,4 +262,4 @@ def check_run_regions(data: Path, run: Path, parts: bool) -> None:
 def settings(about: dict) -> dict:
     """Of what describe() returns, how the samples were made. Where the raw dataset lay does not say what it is: that
     its photographs do."""
-    return {name: value for name, value in about.items() if name != "source"}
+    return {name: value for name, value in about.items() if name != "source"} | {"regions": kind_of_regions(about)}

@@ -289,3 +289,8 @@ def test_too_few_samples_are_refused():
 def test_describe_asks_whether_this_is_a_prepared_folder(tmp_path):
     with pytest.raises(BadInput, match=r"prepared\.json is missing.*g_simple_mask\.py"):
         prepared.describe(tmp_path)
+
+
+def test_a_folder_that_does_not_say_its_regions_has_the_overlapping_ones():
+    old, new = {"size": 64, "source": "a"}, {"size": 64, "source": "b", "regions": "overlapping"}
+    assert prepared.settings(old) == prepared.settings(new)
