@@ -59,7 +59,7 @@ def claim(out: Path, size: int, kind: str = "overlapping") -> None:
         source = prepared.describe(out).get("source", source)  # the folder may have moved
     files.claim(
         out / "prepared.json",
-        "name a new folder with --out: own photographs do not go among the faces of a dataset.",
+        "name a new folder with --out: own photographs do not go among a dataset, nor parts among regions.",
         size=size,
         source=source,
         layout="merged",

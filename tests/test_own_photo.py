@@ -99,7 +99,7 @@ def test_parts_are_prepared_for_a_run_on_parts(faces, fitted, parts_64, prepared
         own_photo, photo, "--aligned", "--parts", "--parser", fitted, "--data", parts_64, "--out", out
     ).out  # fmt: skip
     assert prepared.region_count(out) == 18
-    assert "made with regions parts" in refusal(
+    assert "nor parts among regions" in refusal(
         call(own_photo, photo, "--aligned", "--parser", fitted, "--data", parts_64, "--out", out)
     )
 
